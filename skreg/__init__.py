@@ -1,0 +1,6 @@
+"""Regularised linear regression by L1, L2 and dropout: one objective, exact solvers, certificates."""
+
+from ._estimators import DropoutRegressor, L1Regressor, L2Regressor
+
+__all__ = ["DropoutRegressor", "L1Regressor", "L2Regressor"]
+__version__ = "0.1.0.dev0"

@@ -1,0 +1,208 @@
+"""Fit, predict and validation, the same for every estimator.
+
+An estimator states its penalty (`_penalty`) and the family of solvers it takes (`_family`); this
+module turns X, y and weights into a view of the data, has the table of solvers minimise the
+objective on it, and keeps the result with its certificate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Private by its name only: scikit-learn asks developers of estimators to use it for parameter
+# validation, and offers no other way to `_parameter_constraints`.
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, _fit_context
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from . import solvers
+from ._objective import Penalty
+from ._rows import Rows
+from ._solution import warn_not_converged
+
+FLOATS = [np.float64, np.float32]
+SHARED_CONSTRAINTS: dict[str, list] = {
+    "fit_intercept": ["boolean"],
+    "positive": ["boolean"],
+    "penalty_weights": ["array-like", None],
+    "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "warm_start": ["boolean"],
+    "verbose": ["verbose"],
+}
+STRENGTH = [Interval(Real, 0, None, closed="left")]
+
+
+class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """Fit and predict for a penalty that the subclass states."""
+
+    _family: str
+
+    def _penalty(self, view: Any) -> Penalty:
+        """Return the penalty on the features of `view`."""
+        raise NotImplementedError
+
+    def _weights(self, view: Any) -> NDArray:
+        """Return the penalty weights v (p,)."""
+        if self.penalty_weights is None:
+            return np.ones(view.n_features)
+        return per_feature(self.penalty_weights, view.n_features, "penalty_weights", infinite=True)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, coef_init=None):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+            The design. float64 and float32 are kept, everything else becomes float64.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The targets.
+        sample_weight : array-like of shape (n_samples,) or float, default=None
+            Nonnegative row weights; a row of weight 2 counts as two rows. None weighs all alike.
+        coef_init : array-like of shape (n_features,) or (n_targets, n_features), default=None
+            Where the iterative solvers start, on the scale of `coef_`. None: at zero, at the
+            previous `coef_` if `warm_start`, or at random for `solver="mask"`.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            For NaN or infinite values, shapes that do not agree, weights that are negative or all
+            zero, and a solver that cannot take the penalty or the data.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the duality gap, relative to that of the null model's loss, is above `tol`.
+        """
+        with _unchanged_on_error(self):
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse="csc",
+                dtype=FLOATS,
+                multi_output=True,
+                y_numeric=True,
+            )
+            view = Rows.from_data(X, y, _check_weights(sample_weight, X), self.fit_intercept)
+            return self._solve(view, X.dtype, coef_init)
+
+    def predict(self, X):
+        """Predict the targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+            The design.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            `X @ coef_.T + intercept_`.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=FLOATS, reset=False)
+        return X @ self.coef_.T + self.intercept_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        row = solvers.SOLVERS.get(self.solver)
+        tags.input_tags.sparse = row is None or row.sparse
+        return tags
+
+    def _solve(self, view: Any, dtype: Any, coef_init: Any) -> Any:
+        """Minimise the objective on `view`; set the fitted attributes, in `dtype`; return self."""
+        penalty = self._penalty(view)
+        solvers.check(self.solver, penalty, view)
+        if view.fit_intercept:
+            penalty = penalty.exclude(view.constant())
+        start = self._start(coef_init, view.coef_shape)
+        settings = solvers.Settings(self.tol, self.max_iter, self.verbose, **self._loop_settings())
+        solution, name = solvers.minimise(view, penalty, self.solver, start, settings)
+
+        row = solvers.SOLVERS[name]
+        runs_all_epochs = not row.exact and self.tol == 0
+        if not (runs_all_epochs or solution.is_within(self.tol, view.target_norm2)):
+            warn_not_converged(solution, view.target_norm2, self.tol, name, row.remedy)
+        self.coef_ = solution.coef.astype(dtype)
+        self.intercept_ = dtype.type(view.intercept(solution.coef))
+        self.dual_gap_ = solution.dual_gap[()]
+        self.n_iter_ = solution.n_iter
+        self.solver_ = name
+        vars(self).pop("loss_curve_", None)
+        if solution.loss_curve is not None:
+            self.loss_curve_ = solution.loss_curve
+        return self
+
+    def _loop_settings(self) -> dict[str, Any]:
+        """Return the settings of the family's own loop."""
+        return {"learning_rate": self.learning_rate}
+
+    def _start(self, coef_init: Any, shape: tuple[int, ...]) -> NDArray | None:
+        """Return where to start (..., p), or None where nobody said."""
+        if coef_init is not None:
+            start = check_array(
+                coef_init, dtype=np.float64, ensure_2d=False, input_name="coef_init", copy=True
+            )
+            if start.shape != shape:
+                raise ValueError(f"coef_init has shape {start.shape}; expected {shape}.")
+            return start
+        if self.warm_start and getattr(self, "coef_", np.empty(0)).shape == shape:
+            return self.coef_.astype(np.float64)
+        return None
+
+
+def per_feature(values: Any, n_features: int, name: str, *, infinite: bool = False) -> NDArray:
+    """Return nonnegative `values` as an array (p,)."""
+    values = check_array(
+        values, dtype=np.float64, ensure_2d=False, ensure_all_finite=not infinite, input_name=name
+    )
+    if values.shape != (n_features,):
+        raise ValueError(f"{name} has shape {values.shape}; expected ({n_features},).")
+    if not np.all(values >= 0):
+        raise ValueError(f"{name} must be nonnegative and not NaN.")
+    return values
+
+
+def _check_weights(sample_weight: Any, X: Any) -> NDArray | None:
+    """Return the row weights (n,) in float64, or None if all rows weigh the same."""
+    if sample_weight is None or (isinstance(sample_weight, Real) and sample_weight > 0):
+        return None
+    weights = check_array(
+        sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
+    )
+    if weights.ndim != 1:
+        raise ValueError("Sample weights must be 1D array or scalar")
+    if weights.shape != (X.shape[0],):
+        raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(X.shape[0],)}!")
+    if np.any(weights < 0):
+        raise ValueError("Negative values in data passed to `sample_weight`.")
+    if not np.any(weights > 0):
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return weights
+
+
+@contextmanager
+def _unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
+    """Give a fitted estimator its attributes back if the fit fails or is interrupted."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise

@@ -1,0 +1,73 @@
+"""Least squares without a penalty, where rank matters: bases, and minimum-norm solutions.
+
+For a block of columns A (..., f) and its column norms D, the singular values of A D^-1 decide the rank, so that
+columns of any scale count alike. With A D^-1 = U S V' (S > 0 only, rank r), U = A T for T = D^-1 V S^-1, and among
+all least-squares solutions w = B U'b is the one of minimum norm, for the matrix B this module calls `back`:
+T itself at full rank, else B = Q R^-T S^-1 with D V = Q R.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+EPS = np.finfo(np.float64).eps
+ROUNDING = 64 * EPS
+
+
+def rounding(view: Any) -> NDArray:
+    """Return about the rounding error (p,) of A'r in a view, for residuals r up to |b|."""
+    # Not the norms of the centred columns: centring rounds at the size of what it subtracts.
+    norms2 = view.second_moments("zero") * np.max(view.target_norm2)
+    return ROUNDING * np.sqrt(norms2)
+
+
+@dataclass(frozen=True)
+class LeastSquares:
+    """The factors of one block of columns: T (f, r), B (f, r) and, if it was formed, U (n, r)."""
+
+    to_basis: NDArray
+    back: NDArray
+    basis: NDArray | None = None
+
+
+def from_columns(A: NDArray) -> LeastSquares:
+    """Factor A (n, f) by its singular value decomposition."""
+    norms = _safe_norms(np.sqrt(np.einsum("ij,ij->j", A, A)))
+    U, s, Vt = linalg.svd(A / norms, full_matrices=False, check_finite=False)
+    rank = _rank(s, max(A.shape) * EPS)
+    return replace(_factors(norms, s[:rank], Vt[:rank].T), basis=U[:, :rank])
+
+
+def from_gram(G: NDArray) -> LeastSquares:
+    """Factor A'A = G (f, f) by its eigenvalues: half the digits of `from_columns`, but A itself is not needed."""
+    norms = _safe_norms(np.sqrt(np.diag(G)))
+    eigenvalues, V = linalg.eigh(G / np.outer(norms, norms), check_finite=False)
+    order = np.argsort(eigenvalues)[::-1]
+    rank = _rank(eigenvalues[order], 10 * len(G) * EPS)
+    kept = order[:rank]
+    return _factors(norms, np.sqrt(eigenvalues[kept]), V[:, kept])
+
+
+def _safe_norms(norms: NDArray) -> NDArray:
+    """Return norms (f,) with 1 for the columns that are zero."""
+    return np.where(norms > 0, norms, 1.0)
+
+
+def _rank(descending: NDArray, tolerance: float) -> int:
+    """Return how many of the values (f,) are above `tolerance` times the largest."""
+    return int(np.count_nonzero(descending > tolerance * descending[0])) if len(descending) else 0
+
+
+def _factors(norms: NDArray, s: NDArray, V: NDArray) -> LeastSquares:
+    """Return T and B from the norms D (f,), singular values (r,) and right vectors V (f, r)."""
+    to_basis = V / s / norms[:, None]
+    if V.shape[0] == V.shape[1]:
+        return LeastSquares(to_basis, to_basis)
+    Q, R = linalg.qr(norms[:, None] * V, mode="economic", check_finite=False)
+    back = linalg.solve_triangular(R, np.diag(1.0 / s), trans="T", check_finite=False)
+    return LeastSquares(to_basis, Q @ back)

@@ -1,0 +1,155 @@
+"""The objective, stated once, with its optimality conditions and its certificate.
+
+In the standard form both views of the data provide (rows weighted by sqrt(s_i / S), the intercept projected out),
+
+    F(w) = 1/2 |b - A w|^2 + sum_j l1_j |w_j| + 1/2 sum_j ridge_j w_j^2        (w >= 0 if positive)
+
+where `l1_j = l1_lambda v_j` and `ridge_j = l2_lambda v_j + rho_j m_j`, rho_j = q_j / (1 - q_j): dropout at rate q_j,
+averaged over all masks, is a ridge weighted by the second moment m_j it destroys (Wager, Wang & Liang, 2013;
+Srivastava et al., 2014). An infinite weight excludes a feature: its coefficient stays at zero.
+
+Certificate. For the residual r = b - A w and any s in [0, 1], theta = s r is a point of the dual, and
+
+    gap = 1/2 |r - theta|^2 + sum_j [ l1_j |w_j| + ridge_j/2 w_j^2 - w_j z_j + conj_j(z_j) ],     z = A'theta
+
+bounds F(w) - min F. conj_j(z) = (|z| - l1_j)_+^2 / (2 ridge_j) where ridge_j > 0; where ridge_j = 0 theta is feasible
+only if |z_j| <= l1_j, which is what s is for. Every term is nonnegative, so the gap does not suffer the cancellation
+of "primal minus dual". (Fenchel-Young; the scaling of the residual is that of El Ghaoui, Viallon & Rabbani, 2012.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def dropout_ridge(rate: NDArray, second_moments: NDArray) -> NDArray:
+    """Return the ridge weights (p,) that dropout at `rate` (scalar or (p,)) amounts to."""
+    return rate / (1.0 - rate) * second_moments
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """The penalised part of the objective: `l1` (p,), `ridge` (p,), both inf where a feature is excluded."""
+
+    l1: NDArray
+    ridge: NDArray
+    positive: bool = False
+
+    @classmethod
+    def weighted(
+        cls,
+        weights: NDArray,
+        l1_lambda: float,
+        l2_lambda: float,
+        dropout: NDArray | float = 0.0,
+        *,
+        positive: bool = False,
+    ) -> Penalty:
+        """Return the penalty for weights v (p,), its strengths and the ridge of dropout (p,)."""
+        finite = np.isfinite(weights)
+        v = np.where(finite, weights, 0.0)
+        l1 = np.where(finite, l1_lambda * v, np.inf)
+        ridge = np.where(finite, l2_lambda * v + dropout, np.inf)
+        return cls(l1, ridge, positive)
+
+    @cached_property
+    def excluded(self) -> NDArray:
+        """Return the mask (p,) of the features whose coefficient is fixed at zero."""
+        return np.isinf(self.l1)
+
+    @cached_property
+    def unpenalised(self) -> NDArray:
+        """Return the mask (p,) of the features without any penalty."""
+        return (self.l1 == 0) & (self.ridge == 0)
+
+    @cached_property
+    def free(self) -> NDArray:
+        """Return the mask (p,) of the features with neither penalty nor constraint, which a view can project out."""
+        return self.unpenalised & (not self.positive)
+
+    def exclude(self, features: NDArray) -> Penalty:
+        """Return the penalty with the mask `features` (p,) excluded as well."""
+        if not features.any():
+            return self
+        return replace(
+            self,
+            l1=np.where(features, np.inf, self.l1),
+            ridge=np.where(features, np.inf, self.ridge),
+        )
+
+    def value(self, w: NDArray) -> NDArray:
+        """Return the penalty at w (..., p), one value per target."""
+        return self._terms(w).sum(axis=-1)
+
+    def excess(self, correlation: NDArray) -> NDArray:
+        """Return by how much `correlation` = A'r - ridge w (..., p) exceeds what a zero coefficient allows (<= 0: optimal)."""
+        return self._directed(correlation) - self.l1
+
+    @cached_property
+    def _is_ridged(self) -> bool:
+        """Whether any feature has a ridge."""
+        return bool((self.ridge > 0).any())
+
+    @cached_property
+    def _has_l1(self) -> bool:
+        """Whether any feature has an L1 penalty."""
+        return bool((self.l1 > 0).any())
+
+    def settle(self, w: NDArray, correlation: NDArray, rounding: NDArray) -> NDArray:
+        """Return the correlations (..., p) moved towards optimality by their `rounding` (p,).
+
+        What a correlation misses by its own rounding error says nothing about w: without this, a
+        column so large that it is as good as unpenalised could never be certified.
+        """
+        lower = np.where(w > 0, self.l1, -np.inf if self.positive else -self.l1)
+        upper = np.where(w < 0, -self.l1, self.l1)
+        tilt = np.multiply(self.ridge, w, where=w != 0, out=np.zeros_like(w))
+        missing = correlation - tilt - np.clip(correlation - tilt, lower, upper)
+        return correlation - np.clip(missing, -rounding, rounding)
+
+    def dual_gap(self, w: NDArray, correlation: NDArray, residual_norm2: NDArray) -> NDArray:
+        """Bound F(w) - min F from w (..., p), `correlation` = A'r (..., p) and |r|^2 (...)."""
+        scale = self._feasible_scale(correlation, self.ridge == 0)
+        gap = self._gap_at(scale, w, correlation, residual_norm2)
+        if self._is_ridged and self._has_l1:
+            # Where the ridge is tiny its conjugate is steep, and a smaller s may bound better: that
+            # of the lasso with the rows sqrt(ridge) added to A.
+            tilt = np.multiply(self.ridge, w, where=w != 0, out=np.zeros_like(w))
+            scale = np.minimum(scale, self._feasible_scale(correlation - tilt, self.l1 > 0))
+            gap = np.minimum(gap, self._gap_at(scale, w, correlation, residual_norm2))
+        return gap
+
+    def _directed(self, z: NDArray) -> NDArray:
+        """Return the part of z (..., p) that pushes a zero coefficient away from zero."""
+        return z if self.positive else np.abs(z)
+
+    def _terms(self, w: NDArray) -> NDArray:
+        """Return the penalty per feature (..., p); excluded features are zero and cost nothing."""
+        size = np.abs(w)
+        return np.multiply(self.l1 + 0.5 * self.ridge * size, size, where=size > 0, out=size)
+
+    def _feasible_scale(self, z: NDArray, among: NDArray) -> NDArray:
+        """Return the largest s <= 1 (...) with s z_j within l1_j for the features `among` (p,)."""
+        beyond = (self._directed(z) > self.l1) & among
+        if not beyond.any():
+            return np.ones(z.shape[:-1])
+        share = np.divide(self.l1, self._directed(z), where=beyond, out=np.ones_like(z))
+        return share.min(axis=-1)
+
+    def _gap_at(
+        self, scale: NDArray, w: NDArray, correlation: NDArray, residual_norm2: NDArray
+    ) -> NDArray:
+        """Return the gap (...) for the dual point scale * r."""
+        z = scale[..., None] * correlation
+        fenchel = self._terms(w) - w * z
+        if self._is_ridged:
+            beyond = np.maximum(self._directed(z) - self.l1, 0.0)
+            conjugate = np.divide(
+                beyond * beyond, 2.0 * self.ridge, where=self.ridge > 0, out=np.zeros_like(z)
+            )
+            fenchel += conjugate
+        return np.maximum(0.5 * (1.0 - scale) ** 2 * residual_norm2 + fenchel.sum(axis=-1), 0.0)

@@ -1,0 +1,263 @@
+"""`Rows`: the design itself as a view of the data, dense or sparse, weighted and centred without a copy.
+
+The standard form is |b - A w|^2 with
+
+    A = (I - Q Q') diag(root) X,    b = (I - Q Q') (root * y),    root_i = sqrt(s_i / S),
+
+where the orthonormal columns of Q span what is fitted without penalty: `root` itself for the
+intercept (projecting it out is centring), and whatever `eliminate` adds. A is never formed:
+A w = root * (X w) - Q (Z w) with Z = Q' diag(root) X, so a sparse X stays sparse. Arrays carry
+their targets first: coefficients (..., p), residuals (..., n), with no leading axis for one target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.linalg import aslinearoperator
+from sklearn.utils.sparsefuncs import mean_variance_axis
+
+from . import _linalg
+
+FAR = 1e4  # mean over spread; beyond it, centring after the product loses more than four digits
+BLOCK_BYTES = 2**23
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A view of X (n, p): `root` (n,), `target` b (..., n), `basis` Q (n, f), `overlap` Z (f, p).
+
+    `mean` (p,) and `target_mean` (...) are the weighted means of the data as given; the stored X
+    has `shift` (p,) subtracted.
+    """
+
+    X: Any
+    root: NDArray
+    target: NDArray
+    basis: Any
+    overlap: NDArray
+    mean: NDArray
+    shift: NDArray
+    target_mean: NDArray
+    fit_intercept: bool
+    has_rows: ClassVar[bool] = True
+
+    @classmethod
+    def from_data(cls, X, y: NDArray, weights: NDArray | None, fit_intercept: bool) -> Rows:
+        """Return the view of X (n, p), y (n,) or (n, targets), weights (n,); None: all one."""
+        n, p = X.shape
+        if weights is None:
+            root = np.full(n, 1.0 / np.sqrt(n))
+        else:
+            root = np.sqrt(weights / weights.sum())
+        if not sparse.issparse(X):
+            X = X.astype(np.float64, copy=False)
+        elif not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()
+        y = y.T.astype(np.float64)
+        mean, target_mean = X.T @ (root * root), y @ (root * root)
+        shift = np.zeros(p)
+        if fit_intercept:
+            y = y - np.expand_dims(target_mean, -1)
+            if not sparse.issparse(X) and _is_far(X, mean):
+                X, shift = X - mean, mean
+            basis = root[:, None]
+            overlap = (X.T @ (root * root))[None, :] if shift is mean else mean[None, :]
+        else:
+            basis, overlap = np.zeros((n, 0)), np.zeros((0, p))
+        return cls(X, root, root * y, basis, overlap, mean, shift, target_mean, fit_intercept)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return (n, p)."""
+        return self.X.shape
+
+    @property
+    def n_features(self) -> int:
+        """Return p."""
+        return self.X.shape[1]
+
+    @property
+    def coef_shape(self) -> tuple[int, ...]:
+        """Return the shape (..., p) of coefficients."""
+        return (*self.target_mean.shape, self.X.shape[1])
+
+    @property
+    def is_sparse(self) -> bool:
+        """Return whether X is sparse."""
+        return sparse.issparse(self.X)
+
+    @cached_property
+    def target_norm2(self) -> NDArray:
+        """Return |b|^2 (...)."""
+        return _norm2(self.target)
+
+    def select_target(self, index: int) -> Rows:
+        """Return the view with one of several targets."""
+        return replace(self, target=self.target[index], target_mean=self.target_mean[index])
+
+    def intercept(self, w: NDArray) -> NDArray:
+        """Return the intercepts (...) that go with w (..., p)."""
+        return (self.target_mean - w @ self.mean) if self.fit_intercept else 0.0 * self.target_mean
+
+    def constant(self) -> NDArray:
+        """Return the mask (p,) of the columns that are the same in every row of some weight."""
+        counted = slice(None) if self.root.all() else self.root > 0
+        if self.is_sparse:
+            stored = np.diff(self.X.indptr)
+            mask = stored == 0
+            suspects = np.flatnonzero(stored == len(self.root))
+            columns = self.X[:, suspects].toarray()
+        else:
+            mask = _spread(_sample(self.X[counted])) == 0
+            suspects = np.flatnonzero(mask)
+            columns = self.X[:, suspects]
+        if len(suspects):
+            mask[suspects] = _spread(columns[counted]) == 0
+        return mask
+
+    def variances(self) -> NDArray:
+        """Return the weighted variance of each column (p,), exactly 0 for a constant one."""
+        mass = self.root * self.root
+        if self.is_sparse:
+            X = self.X.astype(np.float64, copy=False)
+            variance = mean_variance_axis(X, axis=0, weights=mass)[1]
+        else:
+            drift, square = np.zeros(self.shape[1]), np.zeros(self.shape[1])
+            for rows in self._blocks():
+                deviation = self.X[rows] - (self.mean - self.shift)
+                drift += mass[rows] @ deviation
+                square += mass[rows] @ np.square(deviation, out=deviation)
+            variance = square - drift * drift
+        # A constant column leaves only the rounding error of its mean.
+        return np.where(variance > (10 * _linalg.EPS * self.mean) ** 2, variance, 0.0)
+
+    def rounding(self) -> NDArray:
+        """Return a bound (p,) on the rounding error of correlations with residuals up to |b|."""
+        return _linalg.rounding(self)
+
+    def second_moments(self, drop_to: str) -> NDArray:
+        """Return what dropout destroys (p,): the variance, or the raw moment for drop_to="zero"."""
+        variances = self.variances()
+        return variances if drop_to == "mean" else variances + self.mean * self.mean
+
+    def product(self, w: NDArray) -> NDArray:
+        """Return A w (..., n)."""
+        return self.root * (self.X @ w.T).T - (self.basis @ (self.overlap @ w.T)).T
+
+    def correlation(self, residual: NDArray) -> NDArray:
+        """Return A' residual (..., p) for a residual (..., n) orthogonal to the basis."""
+        return (self.X.T @ (self.root * residual).T).T
+
+    def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
+        """Return A'r (..., p) and |r|^2 (...) for r = b - A w: minus the gradient, twice the loss."""
+        residual = self.target - self.product(w)
+        return self.correlation(residual), _norm2(residual)
+
+    def curvature(self, w: NDArray) -> NDArray:
+        """Return A'A w (..., p)."""
+        return self.correlation(self.product(w))
+
+    def block(self, S: NDArray, T: NDArray | None = None) -> NDArray:
+        """Return A_S'A_T (|S|, |T|) for indices S, T of features; T is S by default."""
+        if self.is_sparse:
+            left = self._weighted_columns(S)
+            right = left if T is None else self._weighted_columns(T)
+            overlap = self.overlap[:, S].T @ self.overlap[:, S if T is None else T]
+            return (left.T @ right).toarray() - overlap
+        gram = np.zeros((len(S), len(S if T is None else T)))
+        for rows in self._blocks():
+            left = self.columns(S, rows)
+            gram += left.T @ (left if T is None else self.columns(T, rows))
+        return gram
+
+    def kernel(self, scale: NDArray) -> NDArray:
+        """Return A diag(scale^2) A' (n, n) for column factors scale (p,)."""
+        n = self.shape[0]
+        if self.is_sparse:
+            scaled = self._weighted_columns(slice(None)) @ sparse.diags(scale)
+            return self._project(self._project((scaled @ scaled.T).toarray()).T)
+        kernel = np.zeros((n, n))
+        step = max(1, BLOCK_BYTES // (8 * n))
+        for start in range(0, self.shape[1], step):
+            some = slice(start, start + step)
+            columns = self.columns(some) * scale[some]
+            kernel += columns @ columns.T
+        return kernel
+
+    def columns(self, S: NDArray | slice, rows: slice = slice(None)) -> NDArray:
+        """Return the columns S of A as a dense array (n or |rows|, |S|)."""
+        X = self.X[rows][:, S]
+        X = X.toarray() if self.is_sparse else X
+        return self.root[rows, None] * X - self.basis[rows] @ self.overlap[:, S]
+
+    def factor(self, features: NDArray) -> _linalg.LeastSquares:
+        """Return the least-squares factors of the columns `features` (f,) of A."""
+        if self.is_sparse:
+            return _linalg.from_gram(self.block(features))
+        return _linalg.from_columns(self.columns(features))
+
+    def project_out(self, features: NDArray, factors: _linalg.LeastSquares) -> Rows:
+        """Return the view with the span of the columns `features` (f,) projected out of A and b."""
+        if self.is_sparse:
+            # The new basis A_F T = (diag(root) X_F - Q Z_F) T stays a product of sparse and small.
+            old = self.overlap.shape[0]
+            weighted = self._weighted_columns(features)
+            corner = -self.overlap[:, features] @ factors.to_basis
+            mixing = np.block(
+                [[np.eye(old), corner], [np.zeros((len(features), old)), factors.to_basis]]
+            )
+            spans = sparse.hstack([sparse.csr_array(self.basis), weighted])
+            basis = aslinearoperator(spans) @ aslinearoperator(mixing)
+            everything = np.arange(self.shape[1])
+            overlap = factors.to_basis.T @ self.block(features, everything)
+        else:
+            basis = np.hstack([self.basis, factors.basis])
+            overlap = (self.X.T @ (self.root[:, None] * factors.basis)).T
+        view = replace(self, basis=basis, overlap=np.vstack([self.overlap, overlap]))
+        return replace(view, target=view._project(view.target))
+
+    def _weighted_columns(self, S: NDArray | slice) -> Any:
+        """Return diag(root) X_S as a sparse matrix (n, |S|), not centred."""
+        return sparse.diags(self.root) @ self.X[:, S].astype(np.float64)
+
+    def _project(self, residual: NDArray) -> NDArray:
+        """Return the part of a residual (..., n) that is orthogonal to the basis."""
+        for _ in range(2):
+            residual = residual - (self.basis @ (self.basis.T @ residual.T)).T
+        return residual
+
+    def _blocks(self) -> Iterator[slice]:
+        """Yield slices of rows of about BLOCK_BYTES each."""
+        n, p = self.shape
+        step = max(1, BLOCK_BYTES // (8 * p))
+        for start in range(0, n, step):
+            yield slice(start, start + step)
+
+
+def _norm2(residual: NDArray) -> NDArray:
+    """Return the squared norms (...) of residuals (..., n)."""
+    return np.einsum("...i,...i->...", residual, residual)
+
+
+def _is_far(X: NDArray, mean: NDArray) -> bool:
+    """Return whether a column of X (n, p) lies far from zero for its spread, judged by some rows."""
+    spread = _spread(_sample(X))
+    return bool(np.any((np.abs(mean) > FAR * spread) & (spread > 0)))
+
+
+def _sample(X: NDArray) -> NDArray:
+    """Return some of the rows of X (n, p)."""
+    return X[:: max(1, len(X) // 64)]
+
+
+def _spread(X: NDArray) -> NDArray:
+    """Return largest minus smallest of each column of X (n, p)."""
+    return X.max(axis=0) - X.min(axis=0)

@@ -1,0 +1,42 @@
+"""What a solver returns, and the one warning of a fit that did not converge."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Coefficients (..., p), their duality gap (...), iterations, and the loops' loss per epoch."""
+
+    coef: NDArray
+    dual_gap: NDArray
+    n_iter: int
+    loss_curve: NDArray | None = None
+
+    def relative_gap(self, target_norm2: NDArray) -> float:
+        """Return the largest gap in units of |b|^2 / 2, for |b|^2 (...)."""
+        scale = np.maximum(0.5 * target_norm2, np.finfo(float).tiny)
+        return float(np.max(self.dual_gap / scale))
+
+    def is_within(self, tol: float, target_norm2: NDArray) -> bool:
+        """Return whether the relative gap is at most `tol`."""
+        return self.relative_gap(target_norm2) <= tol
+
+
+def warn_not_converged(
+    solution: Solution, target_norm2: NDArray, tol: float, solver: str, remedy: str
+) -> None:
+    """Warn of a relative gap above `tol`."""
+    warnings.warn(
+        f"solver={solver!r} did not converge: after {solution.n_iter} iterations the duality gap "
+        f"is {np.max(solution.dual_gap):.3g}, relative to the null model "
+        f"{solution.relative_gap(target_norm2):.3g} > tol={tol:.3g}. {remedy}",
+        ConvergenceWarning,
+        stacklevel=5,
+    )

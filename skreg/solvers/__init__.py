@@ -1,0 +1,138 @@
+"""The solvers: one table is the dispatch, the list of valid names and the parameters of the tests.
+
+To add a solver, write `run(view, penalty, start, settings) -> Solution` and give it a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._objective import Penalty
+from .._solution import Solution
+from . import gradient, newton, ridge
+from .elimination import Elimination
+
+LARGE_SIDE = 5000  # the smaller side from which sparse designs are iterated on, not factored
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the estimators pass on; the solvers take what they need."""
+
+    tol: float
+    max_iter: int
+    verbose: int = 0
+    learning_rate: Any = "auto"
+    average: bool = False
+    random_state: np.random.RandomState | None = None
+    dropout_rate: NDArray | None = None
+    drop_to: str = "mean"
+
+
+@dataclass(frozen=True)
+class Solver:
+    """One row of the table: how to run it, for which estimators, and what it can take."""
+
+    run: Callable[..., Solution]
+    families: frozenset[str]
+    remedy: str
+    exact: bool = True
+    l1: bool = False
+    positive: bool = False
+    rows: bool = False  # needs the rows themselves: no fit from moments
+    sparse: bool = True
+
+
+_ALL, _QUADRATIC = frozenset({"l1", "l2", "dropout"}), frozenset({"l2", "dropout"})
+_EXACT_REMEDY = "Increase max_iter, or use solver='auto', which is exact."
+
+SOLVERS = {
+    "newton": Solver(
+        newton.solve,
+        _ALL,
+        "Increase max_iter, or rescale the columns of X.",
+        l1=True,
+        positive=True,
+    ),
+    "cholesky": Solver(ridge.refine(ridge.cholesky), _QUADRATIC, "Use solver='svd'."),
+    "dual": Solver(ridge.refine(ridge.dual), _QUADRATIC, "Use solver='svd'.", rows=True),
+    "svd": Solver(
+        ridge.refine(ridge.svd), _QUADRATIC, "Increase l2_lambda.", rows=True, sparse=False
+    ),
+    "cg": Solver(ridge.refine(ridge.cg), _QUADRATIC, "Increase max_iter or the penalty."),
+    "subgradient": Solver(gradient.descend, frozenset({"l1"}), _EXACT_REMEDY, exact=False, l1=True),
+    "gradient": Solver(gradient.descend, frozenset({"l2"}), _EXACT_REMEDY, exact=False),
+    "mask": Solver(
+        gradient.mask, frozenset({"dropout"}), _EXACT_REMEDY, exact=False, l1=True, rows=True
+    ),
+}
+"""Every solver by its name."""
+
+
+def names(family: str) -> list[str]:
+    """Return the values of `solver` that an estimator of this family takes."""
+    return ["auto", *(name for name, solver in SOLVERS.items() if family in solver.families)]
+
+
+def check(solver: str, penalty: Penalty, view: Any) -> None:
+    """Raise ValueError if the named solver cannot take this problem."""
+    if solver == "auto":
+        return
+    row = SOLVERS[solver]
+    obstacles = {
+        "an L1 penalty": _has_l1(penalty) and not row.l1,
+        "positive=True": penalty.positive and not row.positive,
+        "sparse X": view.is_sparse and not row.sparse,
+        "moments in place of the rows": row.rows and not view.has_rows,
+    }
+    for obstacle, applies in obstacles.items():
+        if applies:
+            raise ValueError(f"solver={solver!r} does not support {obstacle}; use solver='auto'.")
+
+
+def minimise(
+    view: Any, penalty: Penalty, solver: str, start: NDArray | None, settings: Settings
+) -> tuple[Solution, str]:
+    """Solve with the named solver, or with the first of auto's that converges; return its name."""
+    problem = Elimination(view, penalty)
+    origin = np.zeros(view.coef_shape) if start is None else start
+    for name in _candidates(view, penalty) if solver == "auto" else [solver]:
+        row = SOLVERS[name]
+        if not row.exact:
+            solution = problem.certify(row.run(view, penalty, start, settings))
+        elif problem.is_all:
+            nothing = Solution(np.zeros_like(origin), np.zeros(origin.shape[:-1]), 1)
+            solution = problem.complete(nothing)
+        else:
+            rest, rest_penalty = problem.rest
+            first = np.where(rest_penalty.excluded, 0.0, origin)
+            solution = problem.complete(row.run(rest, rest_penalty, first, settings))
+        if not solution.is_within(settings.tol, view.target_norm2):
+            solution = problem.certify(solution, view.rounding())
+        if solution.is_within(settings.tol, view.target_norm2):
+            break
+    return solution, name
+
+
+def _has_l1(penalty: Penalty) -> bool:
+    """Return whether a feature that is not excluded has an L1 weight."""
+    return bool(np.any((penalty.l1 > 0) & ~penalty.excluded))
+
+
+def _candidates(view: Any, penalty: Penalty) -> list[str]:
+    """Return the exact solvers that suit the problem, the likeliest first."""
+    if penalty.positive or _has_l1(penalty):
+        return ["newton"]
+    if not view.has_rows:
+        return ["cholesky"]
+    if view.is_sparse and min(view.shape) > LARGE_SIDE:
+        return ["cg"]
+    factored = "dual" if view.shape[1] > view.shape[0] else "cholesky"
+    if view.is_sparse:
+        return [factored, "cg"]
+    return ["svd"] if np.all(penalty.free | penalty.excluded) else [factored, "svd"]

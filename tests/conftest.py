@@ -1,0 +1,30 @@
+"""Fixtures: where the real data is."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from sklearn.datasets import load_diabetes
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def diabetes():
+    """scikit-learn's diabetes data as it comes: 442 x 10, columns of norm 1, y not centred."""
+    return load_diabetes(return_X_y=True)
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """A function `name -> (X, y)` of the shared real data; skips the test where it is absent."""
+
+    def load(name):
+        if not (SHARED / f"{name.partition('/')[0].replace('uci', 'uci9')}.npz").exists():
+            pytest.skip(f"the real data set {name} is not in {SHARED}")
+        spec = importlib.util.spec_from_file_location("shared_data", SHARED / "load.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module.load(name)
+
+    return load
