@@ -1,4 +1,4 @@
-"""Regularised linear regression by L1, L2 and dropout: one objective, exact solvers, certificates."""
+"""Linear regression regularised by L1, L2 and dropout: one objective, exact, certified."""
 
 from ._estimators import DropoutRegressor, L1Regressor, L2Regressor
 

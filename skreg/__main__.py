@@ -67,9 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except (
-        BrokenPipeError
-    ):  # the reader, such as head, has had enough; nothing is left to flush at exit
+    except BrokenPipeError:
+        # The reader, such as head, has had enough; what is left to flush at exit goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
 
@@ -140,11 +139,9 @@ def _print_comparison(table: Table) -> list[Result]:
 
 def _line(result: Result) -> str:
     """Return the row of the printed table for one result."""
-    strength = (
-        "-"
-        if result.strength is None
-        else f"{result.parameter}={result.strength:.3g}{'*' * result.at_edge}"
-    )
+    strength = "-"
+    if result.strength is not None:
+        strength = f"{result.parameter}={result.strength:.3g}{'*' if result.at_edge else ''}"
     milliseconds = 1e3 * result.fit_seconds
     return LINE.format(
         result.name,

@@ -1,9 +1,9 @@
 """Least squares without a penalty, where rank matters: bases, and minimum-norm solutions.
 
-For a block of columns A (..., f) and its column norms D, the singular values of A D^-1 decide the rank, so that
-columns of any scale count alike. With A D^-1 = U S V' (S > 0 only, rank r), U = A T for T = D^-1 V S^-1, and among
-all least-squares solutions w = B U'b is the one of minimum norm, for the matrix B this module calls `back`:
-T itself at full rank, else B = Q R^-T S^-1 with D V = Q R.
+For a block of columns A (n, f) of norms D, the singular values of A D^-1 decide the rank, so that
+columns of any scale count alike. With A D^-1 = U S V' (S > 0 only, rank r), U = A T is a basis for
+T = D^-1 V S^-1, and B U'b is the least-squares solution of minimum norm, where B is T itself at
+full rank, else Q R^-T S^-1 for the factors D V = Q R.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ class LeastSquares:
     basis: NDArray | None = None
 
 
-def from_columns(A: NDArray) -> LeastSquares:
-    """Factor A (n, f) by its singular value decomposition."""
+def from_columns(A: NDArray, most: int) -> LeastSquares:
+    """Factor A (n, f), of rank `most` at most, by its singular value decomposition."""
     norms = _safe_norms(np.sqrt(np.einsum("ij,ij->j", A, A)))
     U, s, Vt = linalg.svd(A / norms, full_matrices=False, check_finite=False)
-    rank = _rank(s, max(A.shape) * EPS)
+    rank = min(_rank(s, max(A.shape) * EPS), most)
     return replace(_factors(norms, s[:rank], Vt[:rank].T), basis=U[:, :rank])
 
 
 def from_gram(G: NDArray) -> LeastSquares:
-    """Factor A'A = G (f, f) by its eigenvalues: half the digits of `from_columns`, but A itself is not needed."""
+    """Factor the columns of Gram matrix G (f, f) by its eigenvalues: half the digits, no rows."""
     norms = _safe_norms(np.sqrt(np.diag(G)))
     eigenvalues, V = linalg.eigh(G / np.outer(norms, norms), check_finite=False)
     order = np.argsort(eigenvalues)[::-1]

@@ -119,7 +119,7 @@ class Moments:
         return _linalg.rounding(self)
 
     def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
-        """Return A'r (..., p) and |r|^2 (...) for r = b - A w: minus the gradient, twice the loss."""
+        """Return A'r (..., p), minus the gradient, and |r|^2 (...), twice the loss, at w."""
         correlation = self.cross - w @ self.gram
         explained = np.einsum("...j,...j->...", w, self.cross + correlation)
         return correlation, np.maximum(self.target_norm2 - explained, 0.0)

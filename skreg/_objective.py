@@ -1,20 +1,21 @@
 """The objective, stated once, with its optimality conditions and its certificate.
 
-In the standard form both views of the data provide (rows weighted by sqrt(s_i / S), the intercept projected out),
+In the standard form that both views of the data provide (rows weighted by sqrt(s_i / S), the
+intercept projected out of A and b),
 
-    F(w) = 1/2 |b - A w|^2 + sum_j l1_j |w_j| + 1/2 sum_j ridge_j w_j^2        (w >= 0 if positive)
+    F(w) = 1/2 |b - A w|^2 + sum_j l1_j |w_j| + 1/2 sum_j ridge_j w_j^2     (w >= 0 if positive)
 
-where `l1_j = l1_lambda v_j` and `ridge_j = l2_lambda v_j + rho_j m_j`, rho_j = q_j / (1 - q_j): dropout at rate q_j,
-averaged over all masks, is a ridge weighted by the second moment m_j it destroys (Wager, Wang & Liang, 2013;
-Srivastava et al., 2014). An infinite weight excludes a feature: its coefficient stays at zero.
+with l1_j = l1_lambda v_j and ridge_j = l2_lambda v_j + rho_j m_j, rho_j = q_j / (1 - q_j): dropout
+at rate q_j, averaged over all masks, is a ridge weighted by the second moment m_j it destroys
+(Wager, Wang & Liang, 2013; Srivastava et al., 2014). An infinite weight excludes a feature.
 
-Certificate. For the residual r = b - A w and any s in [0, 1], theta = s r is a point of the dual, and
+Certificate. For the residual r = b - A w, any s in [0, 1], theta = s r and z = A'theta,
 
-    gap = 1/2 |r - theta|^2 + sum_j [ l1_j |w_j| + ridge_j/2 w_j^2 - w_j z_j + conj_j(z_j) ],     z = A'theta
+    gap = 1/2 |r - theta|^2 + sum_j [ l1_j |w_j| + ridge_j w_j^2 / 2 - w_j z_j + conj_j(z_j) ]
 
-bounds F(w) - min F. conj_j(z) = (|z| - l1_j)_+^2 / (2 ridge_j) where ridge_j > 0; where ridge_j = 0 theta is feasible
-only if |z_j| <= l1_j, which is what s is for. Every term is nonnegative, so the gap does not suffer the cancellation
-of "primal minus dual". (Fenchel-Young; the scaling of the residual is that of El Ghaoui, Viallon & Rabbani, 2012.)
+bounds F(w) - min F (Fenchel-Young). conj_j(z) = (|z| - l1_j)_+^2 / (2 ridge_j) where ridge_j > 0;
+where ridge_j = 0, theta is feasible only if |z_j| <= l1_j, which is what s is for (El Ghaoui,
+Viallon & Rabbani, 2012). Every term is nonnegative: no cancellation of primal minus dual.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def dropout_ridge(rate: NDArray, second_moments: NDArray) -> NDArray:
 
 @dataclass(frozen=True)
 class Penalty:
-    """The penalised part of the objective: `l1` (p,), `ridge` (p,), both inf where a feature is excluded."""
+    """The weights `l1` (p,) and `ridge` (p,), both inf where a feature is excluded."""
 
     l1: NDArray
     ridge: NDArray
@@ -62,13 +63,18 @@ class Penalty:
         return np.isinf(self.l1)
 
     @cached_property
+    def finite(self) -> tuple[NDArray, NDArray]:
+        """Return l1 and ridge (p,) with zeros for the excluded features."""
+        return np.where(self.excluded, 0.0, self.l1), np.where(self.excluded, 0.0, self.ridge)
+
+    @cached_property
     def unpenalised(self) -> NDArray:
         """Return the mask (p,) of the features without any penalty."""
         return (self.l1 == 0) & (self.ridge == 0)
 
     @cached_property
     def free(self) -> NDArray:
-        """Return the mask (p,) of the features with neither penalty nor constraint, which a view can project out."""
+        """Return the mask (p,) of the features without penalty or constraint: least squares."""
         return self.unpenalised & (not self.positive)
 
     def exclude(self, features: NDArray) -> Penalty:
@@ -86,7 +92,7 @@ class Penalty:
         return self._terms(w).sum(axis=-1)
 
     def excess(self, correlation: NDArray) -> NDArray:
-        """Return by how much `correlation` = A'r - ridge w (..., p) exceeds what a zero coefficient allows (<= 0: optimal)."""
+        """Return by how much A'r (..., p) exceeds what a zero coefficient allows (p,)."""
         return self._directed(correlation) - self.l1
 
     @cached_property
@@ -107,7 +113,7 @@ class Penalty:
         """
         lower = np.where(w > 0, self.l1, -np.inf if self.positive else -self.l1)
         upper = np.where(w < 0, -self.l1, self.l1)
-        tilt = np.multiply(self.ridge, w, where=w != 0, out=np.zeros_like(w))
+        tilt = self.finite[1] * w
         missing = correlation - tilt - np.clip(correlation - tilt, lower, upper)
         return correlation - np.clip(missing, -rounding, rounding)
 
@@ -118,8 +124,8 @@ class Penalty:
         if self._is_ridged and self._has_l1:
             # Where the ridge is tiny its conjugate is steep, and a smaller s may bound better: that
             # of the lasso with the rows sqrt(ridge) added to A.
-            tilt = np.multiply(self.ridge, w, where=w != 0, out=np.zeros_like(w))
-            scale = np.minimum(scale, self._feasible_scale(correlation - tilt, self.l1 > 0))
+            augmented = correlation - self.finite[1] * w
+            scale = np.minimum(scale, self._feasible_scale(augmented, self.l1 > 0))
             gap = np.minimum(gap, self._gap_at(scale, w, correlation, residual_norm2))
         return gap
 
@@ -129,8 +135,9 @@ class Penalty:
 
     def _terms(self, w: NDArray) -> NDArray:
         """Return the penalty per feature (..., p); excluded features are zero and cost nothing."""
+        l1, ridge = self.finite
         size = np.abs(w)
-        return np.multiply(self.l1 + 0.5 * self.ridge * size, size, where=size > 0, out=size)
+        return (l1 + 0.5 * ridge * size) * size
 
     def _feasible_scale(self, z: NDArray, among: NDArray) -> NDArray:
         """Return the largest s <= 1 (...) with s z_j within l1_j for the features `among` (p,)."""

@@ -33,15 +33,8 @@ if TYPE_CHECKING:
 
 N_STRENGTHS = 60
 ODDS = np.logspace(-4, 3, N_STRENGTHS)  # L2 strengths, and dropout's q / (1 - q)
-COLORS = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#000000",
-)  # Okabe and Ito, without yellow
+# Okabe and Ito's colours, which colour-blind readers tell apart, without the yellow
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 REST = "#BBBBBB"
 RATE_TICKS = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
 LABEL_GAP = 0.05  # between two labels, as a share of the panel's height
@@ -216,9 +209,8 @@ def _draw_scores(ax: "Axes", results: list[Result]) -> None:
     )
     ax.invert_yaxis()
     best = max(result.r2.mean() for result in results)
-    ax.set_xlim(
-        left=max(ax.get_xlim()[0], best - 1)
-    )  # a least-squares fit that went astray must not hide the others
+    # A least-squares fit that went astray must not squeeze the others together.
+    ax.set_xlim(left=max(ax.get_xlim()[0], best - 1))
     ax.grid(axis="x", linewidth=0.5)
     ax.set_axisbelow(True)
     ax.set_title("R2 out of fold")

@@ -1,4 +1,4 @@
-"""`Rows`: the design itself as a view of the data, dense or sparse, weighted and centred without a copy.
+"""`Rows`: the design as a view of the data, dense or sparse, weighted and centred without a copy.
 
 The standard form is |b - A w|^2 with
 
@@ -25,7 +25,7 @@ from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from . import _linalg
 
-FAR = 1e4  # mean over spread; beyond it, centring after the product loses more than four digits
+FAR = 100.0  # mean over range; beyond it, centring after the product loses too many digits
 BLOCK_BYTES = 2**23
 
 
@@ -52,24 +52,22 @@ class Rows:
     def from_data(cls, X, y: NDArray, weights: NDArray | None, fit_intercept: bool) -> Rows:
         """Return the view of X (n, p), y (n,) or (n, targets), weights (n,); None: all one."""
         n, p = X.shape
-        if weights is None:
-            root = np.full(n, 1.0 / np.sqrt(n))
-        else:
-            root = np.sqrt(weights / weights.sum())
+        share = np.full(n, 1.0 / n) if weights is None else weights / weights.sum()
+        root = np.sqrt(share)
         if not sparse.issparse(X):
             X = X.astype(np.float64, copy=False)
         elif not X.has_canonical_format:
             X = X.copy()
             X.sum_duplicates()
         y = y.T.astype(np.float64)
-        mean, target_mean = X.T @ (root * root), y @ (root * root)
+        mean, target_mean = X.T @ share, y @ share
         shift = np.zeros(p)
         if fit_intercept:
             y = y - np.expand_dims(target_mean, -1)
+            basis, overlap = root[:, None], mean[None, :]
             if not sparse.issparse(X) and _is_far(X, mean):
                 X, shift = X - mean, mean
-            basis = root[:, None]
-            overlap = (X.T @ (root * root))[None, :] if shift is mean else mean[None, :]
+                overlap = (X.T @ share)[None, :]
         else:
             basis, overlap = np.zeros((n, 0)), np.zeros((0, p))
         return cls(X, root, root * y, basis, overlap, mean, shift, target_mean, fit_intercept)
@@ -157,7 +155,7 @@ class Rows:
         return (self.X.T @ (self.root * residual).T).T
 
     def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
-        """Return A'r (..., p) and |r|^2 (...) for r = b - A w: minus the gradient, twice the loss."""
+        """Return A'r (..., p), minus the gradient, and |r|^2 (...), twice the loss, at w."""
         residual = self.target - self.product(w)
         return self.correlation(residual), _norm2(residual)
 
@@ -193,16 +191,20 @@ class Rows:
         return kernel
 
     def columns(self, S: NDArray | slice, rows: slice = slice(None)) -> NDArray:
-        """Return the columns S of A as a dense array (n or |rows|, |S|)."""
-        X = self.X[rows][:, S]
-        X = X.toarray() if self.is_sparse else X
-        return self.root[rows, None] * X - self.basis[rows] @ self.overlap[:, S]
+        """Return the columns S (k,) of A as an array (n or |rows|, k); X must be dense."""
+        columns = self.X[rows][:, S]
+        if self.fit_intercept:  # centre first: multiplying by root would round at the mean's size
+            columns = columns - self.overlap[0, S]
+        columns = self.root[rows, None] * columns
+        others = slice(int(self.fit_intercept), None)
+        return columns - self.basis[rows, others] @ self.overlap[others, S]
 
     def factor(self, features: NDArray) -> _linalg.LeastSquares:
         """Return the least-squares factors of the columns `features` (f,) of A."""
         if self.is_sparse:
             return _linalg.from_gram(self.block(features))
-        return _linalg.from_columns(self.columns(features))
+        columns = self._project(self.columns(features).T).T
+        return _linalg.from_columns(columns, self.shape[0] - self.basis.shape[1])
 
     def project_out(self, features: NDArray, factors: _linalg.LeastSquares) -> Rows:
         """Return the view with the span of the columns `features` (f,) projected out of A and b."""
@@ -248,7 +250,7 @@ def _norm2(residual: NDArray) -> NDArray:
 
 
 def _is_far(X: NDArray, mean: NDArray) -> bool:
-    """Return whether a column of X (n, p) lies far from zero for its spread, judged by some rows."""
+    """Return whether some rows show a column of X (n, p) far from zero for its spread."""
     spread = _spread(_sample(X))
     return bool(np.any((np.abs(mean) > FAR * spread) & (spread > 0)))
 

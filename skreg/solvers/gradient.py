@@ -31,7 +31,7 @@ DENSE_SPECTRUM = 200  # features up to which all eigenvalues are cheaper than a 
 
 
 def descend(view: Any, penalty: Penalty, start: NDArray | None, settings: Any) -> Solution:
-    """Take (sub)gradient steps from w (..., p) until the gap is within tol or the epochs run out."""
+    """Take (sub)gradient steps from w (..., p) until the gap is within tol, or max_iter epochs."""
     step = settings.learning_rate
     if step == "auto":
         step = _inverse(_largest_curvature(view) + _largest(penalty))
@@ -78,7 +78,7 @@ def _loop(
     within tol of the optimum of `penalty`; the average starts anew there.
     """
     kept = ~penalty.excluded
-    l1, ridge = np.where(kept, stepped.l1, 0.0), np.where(kept, stepped.ridge, 0.0)
+    l1, ridge = stepped.finite
     step = step * kept
     w = np.where(kept, w, 0.0)
     total, losses, averaged = np.zeros_like(w), [], 0
@@ -152,4 +152,4 @@ def _inverse(curvature: float) -> float:
 
 def _largest(penalty: Penalty) -> float:
     """Return the largest ridge weight of the features that are not excluded."""
-    return float(np.max(penalty.ridge[~penalty.excluded], initial=0.0))
+    return float(np.max(penalty.finite[1], initial=0.0))

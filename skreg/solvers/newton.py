@@ -78,7 +78,7 @@ def _solve_one(view: Any, penalty: Penalty, w: NDArray, settings: Any) -> Soluti
         lacking = working.grow(w, correlation)
         w = working.descend(w)
         n_iter += 1
-        if lacking <= MINOR:
+        if lacking <= MINOR and n_iter < settings.max_iter:
             w, steps = working.finish(w, settings.max_iter - n_iter)
             n_iter += steps
 
@@ -172,24 +172,24 @@ class _WorkingSet:
         return self._scatter(path[:, 0] / l1, w)
 
     def finish(self, w: NDArray, budget: int) -> tuple[NDArray, int]:
-        """Return the optimum (p,) on the working set, up to rounding, and the Newton steps taken."""
+        """Return the optimum (p,) on the working set, up to rounding, and the Newton steps."""
         x = w[self.features]
-        exact, steps = self._full_steps(x)
+        exact, steps = self._full_steps(x, min(FULL_STEPS, budget))
         if exact is None:
             exact, more = self._proximal_steps(x, budget - steps)
             steps += more
         return self._scatter(exact, w), steps
 
-    def _full_steps(self, x: NDArray) -> tuple[NDArray | None, int]:
+    def _full_steps(self, x: NDArray, most: int) -> tuple[NDArray | None, int]:
         """Solve for the signs that x (k,) suggests, until they stay; None if they do not."""
         threshold, signs = self.l1 / self.metric, None
-        for step in range(FULL_STEPS + 1):
+        for step in range(most + 1):
             z = self._prox(x + (self.c - self.H @ x) / self.metric, threshold)
             signs, before = np.sign(z), signs
             if before is not None and np.array_equal(signs, before):
                 return x, step
             x = self._newton_point(z, self.c + self.metric * x / SIGMA_FULL, SIGMA_FULL)
-        return None, FULL_STEPS
+        return None, most
 
     def _proximal_steps(self, x: NDArray, budget: int) -> tuple[NDArray, int]:
         """Take proximal point steps from x (k,) to a fixed point; return the Newton steps too."""
@@ -244,7 +244,7 @@ class _WorkingSet:
         return None, step
 
     def _newton_point(self, z: NDArray, target: NDArray, sigma: float) -> NDArray:
-        """Return v (k,), zero off J = {z != 0}, (H_JJ + M_JJ / sigma) v_J = target_J - l1_J sign."""
+        """Solve (H_JJ + M_JJ / sigma) v_J = target_J - l1_J sign(z_J) for v (k,), J = {z != 0}."""
         point = np.zeros_like(z)
         J = np.flatnonzero(z)
         if len(J):
@@ -262,5 +262,6 @@ class _WorkingSet:
     def _scatter(self, x: NDArray, like: NDArray) -> NDArray:
         """Return the vector (p,) that is x (k,) on the working set and zero elsewhere."""
         w = np.zeros_like(like)
-        w[self.features] = x
+        # Where the minimiser is not unique, rounding may leave the wrong sign on what should be 0.
+        w[self.features] = np.maximum(x, 0.0) if self.penalty.positive else x
         return w
