@@ -1,6 +1,8 @@
 """Linear regression regularised by L1, L2 and dropout: one objective, exact, certified."""
 
-from ._estimators import DropoutRegressor, L1Regressor, L2Regressor
+from ._dropout import DropoutRegressor
+from ._l1 import L1Regressor
+from ._l2 import L2Regressor
 
 __all__ = ["DropoutRegressor", "L1Regressor", "L2Regressor"]
 __version__ = "0.1.0.dev0"

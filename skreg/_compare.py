@@ -34,7 +34,9 @@ from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from ._estimators import DropoutRegressor, L1Regressor, L2Regressor
+from ._dropout import DropoutRegressor
+from ._l1 import L1Regressor
+from ._l2 import L2Regressor
 
 FOLDS = 5
 MIN_ROWS = 2 * FOLDS  # every outer test fold needs two rows for its R2
