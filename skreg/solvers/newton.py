@@ -38,7 +38,7 @@ from .._solution import Solution
 WHOLE = 400  # features up to which the working set is all of them from the start
 FIRST = 50  # features of the first working set otherwise
 MINOR = 0.05  # excess over l1 of a feature outside, up to which the working set is settled
-STALLS = 10  # rounds that do not halve the gap after which a solve is given up
+STALLS = 10  # rounds on a settled working set that do not halve the gap: given up after so many
 EPOCHS, COARSE_GAP = 100, 1e-8  # of coordinate descent in a round
 FULL_STEPS, SIGMA_FULL = 10, 1e12  # all but undamped, which singular systems would not bear
 NEWTON_STEPS = 30  # per proximal step
@@ -76,6 +76,7 @@ def _solve_one(view: Any, penalty: Penalty, w: NDArray, settings: Any) -> Soluti
         if gap <= target_gap or n_iter >= settings.max_iter or stalls >= STALLS:
             return Solution(best.coef, best.dual_gap, max(n_iter, 1))
         lacking = working.grow(w, correlation)
+        stalls = 0 if lacking > MINOR else stalls
         w = working.descend(w)
         n_iter += 1
         if lacking <= MINOR and n_iter < settings.max_iter:
