@@ -98,7 +98,8 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 multi_output=True,
                 y_numeric=True,
             )
-            view = Rows.from_data(X, y, _check_weights(sample_weight, X), self.fit_intercept)
+            weights = _check_weights(sample_weight, X)
+            view = Rows.from_data(X, y, weights, self.fit_intercept)
             return self._solve(view, X.dtype, coef_init)
 
     def predict(self, X):

@@ -56,8 +56,8 @@ class DropoutRegressor(BaseRegularized):
         Step of `solver="mask"`, for unscaled masks: on the scale of `coef_` the step is
         `learning_rate * (1 - q_j)^2`. "auto": from the largest expected curvature.
     average : bool, default=True
-        Whether `solver="mask"` returns the average of its later iterates (from the last power of
-        two epochs on) in place of the last one, which wanders around the optimum.
+        Whether `solver="mask"` returns the average of its later iterates in place of
+        the last one, which wanders around the optimum.
     max_iter : int, default=1000
         Largest number of epochs of `solver="mask"`, or of steps of the other iterative solvers.
     tol : float, default=1e-10

@@ -46,8 +46,8 @@ class L1Regressor(BaseRegularized):
     learning_rate : float or "auto", default="auto"
         Step of `solver="subgradient"`. "auto": the inverse of the largest curvature.
     average : bool, default=True
-        Whether `solver="subgradient"` returns the average of its later iterates (from the last
-        power of two epochs on) in place of the last one, which chatters around zeros.
+        Whether `solver="subgradient"` returns the average of its later iterates in place of
+        the last one, which chatters around zeros.
     max_iter : int, default=1000
         Largest number of epochs of `solver="subgradient"`, or of steps of the other iterative
         solvers.

@@ -43,12 +43,15 @@ def from_columns(A: NDArray, most: int) -> LeastSquares:
     return replace(_factors(norms, s[:rank], Vt[:rank].T), basis=U[:, :rank])
 
 
-def from_gram(G: NDArray) -> LeastSquares:
-    """Factor the columns of Gram matrix G (f, f) by its eigenvalues: half the digits, no rows."""
+def from_gram(G: NDArray, most: int, noise: float = 1.0) -> LeastSquares:
+    """Factor the columns of Gram matrix G (f, f), of rank `most` at most, by its eigenvalues.
+
+    `noise` is the rounding error of G in units of its diagonal's.
+    """
     norms = _safe_norms(np.sqrt(np.diag(G)))
     eigenvalues, V = linalg.eigh(G / np.outer(norms, norms), check_finite=False)
     order = np.argsort(eigenvalues)[::-1]
-    rank = _rank(eigenvalues[order], 10 * len(G) * EPS)
+    rank = min(_rank(eigenvalues[order], 10 * len(G) * EPS * noise), most)
     kept = order[:rank]
     return _factors(norms, np.sqrt(eigenvalues[kept]), V[:, kept])
 

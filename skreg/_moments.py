@@ -134,7 +134,7 @@ class Moments:
 
     def factor(self, features: NDArray) -> _linalg.LeastSquares:
         """Return the least-squares factors of the columns `features` (f,) of A."""
-        return _linalg.from_gram(self.block(features))
+        return _linalg.from_gram(self.block(features), len(features))
 
     def project_out(self, features: NDArray, factors: _linalg.LeastSquares) -> Moments:
         """Return the view with the span of the columns `features` (f,) projected out of A and b."""
@@ -144,5 +144,5 @@ class Moments:
             self,
             gram=self.gram - overlap.T @ overlap,
             cross=self.cross - target @ overlap,
-            target_norm2=self.target_norm2 - np.einsum("...i,...i->...", target, target),
+            target_norm2=np.maximum(self.target_norm2 - np.sum(target * target, axis=-1), 0.0),
         )

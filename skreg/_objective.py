@@ -93,7 +93,7 @@ class Penalty:
 
     def excess(self, correlation: NDArray) -> NDArray:
         """Return by how much A'r (..., p) exceeds what a zero coefficient allows (p,)."""
-        return self._directed(correlation) - self.l1
+        return self.directed(correlation) - self.l1
 
     @cached_property
     def _is_ridged(self) -> bool:
@@ -127,9 +127,9 @@ class Penalty:
             augmented = correlation - self.finite[1] * w
             scale = np.minimum(scale, self._feasible_scale(augmented, self.l1 > 0))
             gap = np.minimum(gap, self._gap_at(scale, w, correlation, residual_norm2))
-        return gap
+        return np.minimum(gap, 0.5 * residual_norm2 + self.value(w))  # theta = 0
 
-    def _directed(self, z: NDArray) -> NDArray:
+    def directed(self, z: NDArray) -> NDArray:
         """Return the part of z (..., p) that pushes a zero coefficient away from zero."""
         return z if self.positive else np.abs(z)
 
@@ -141,10 +141,10 @@ class Penalty:
 
     def _feasible_scale(self, z: NDArray, among: NDArray) -> NDArray:
         """Return the largest s <= 1 (...) with s z_j within l1_j for the features `among` (p,)."""
-        beyond = (self._directed(z) > self.l1) & among
+        beyond = (self.directed(z) > self.l1) & among
         if not beyond.any():
             return np.ones(z.shape[:-1])
-        share = np.divide(self.l1, self._directed(z), where=beyond, out=np.ones_like(z))
+        share = np.divide(self.l1, self.directed(z), where=beyond, out=np.ones_like(z))
         return share.min(axis=-1)
 
     def _gap_at(
@@ -154,7 +154,7 @@ class Penalty:
         z = scale[..., None] * correlation
         fenchel = self._terms(w) - w * z
         if self._is_ridged:
-            beyond = np.maximum(self._directed(z) - self.l1, 0.0)
+            beyond = np.maximum(self.directed(z) - self.l1, 0.0)
             conjugate = np.divide(
                 beyond * beyond, 2.0 * self.ridge, where=self.ridge > 0, out=np.zeros_like(z)
             )

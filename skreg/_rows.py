@@ -25,14 +25,17 @@ from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from . import _linalg
 
-FAR = 100.0  # mean over range; beyond it, centring after the product loses too many digits
+FAR = 10.0  # mean over range; beyond it, centring after the product loses too many digits
 BLOCK_BYTES = 2**23
+MOST_FREE = 5000  # features of a sparse X that may go without a penalty
 
 
 @dataclass(frozen=True)
 class Rows:
     """A view of X (n, p): `root` (n,), `target` b (..., n), `basis` Q (n, f), `overlap` Z (f, p).
 
+    A sparse X is CSC. Rows of weight zero are left out. The moments, `constant` and `rounding`
+    are of the data as given, whatever was projected out.
     `mean` (p,) and `target_mean` (...) are the weighted means of the data as given; the stored X
     has `shift` (p,) subtracted.
     """
@@ -51,14 +54,18 @@ class Rows:
     @classmethod
     def from_data(cls, X, y: NDArray, weights: NDArray | None, fit_intercept: bool) -> Rows:
         """Return the view of X (n, p), y (n,) or (n, targets), weights (n,); None: all one."""
+        if weights is not None and not weights.all():
+            counted = weights > 0
+            X, y, weights = X[counted], y[counted], weights[counted]
         n, p = X.shape
         share = np.full(n, 1.0 / n) if weights is None else weights / weights.sum()
         root = np.sqrt(share)
         if not sparse.issparse(X):
             X = X.astype(np.float64, copy=False)
-        elif not X.has_canonical_format:
+        elif not (X.has_canonical_format and X.data.all()):
             X = X.copy()
             X.sum_duplicates()
+            X.eliminate_zeros()
         y = y.T.astype(np.float64)
         mean, target_mean = X.T @ share, y @ share
         shift = np.zeros(p)
@@ -106,19 +113,19 @@ class Rows:
         return (self.target_mean - w @ self.mean) if self.fit_intercept else 0.0 * self.target_mean
 
     def constant(self) -> NDArray:
-        """Return the mask (p,) of the columns that are the same in every row of some weight."""
-        counted = slice(None) if self.root.all() else self.root > 0
+        """Return the mask (p,) of the columns that are the same in every row."""
+        X = self.X
         if self.is_sparse:
-            stored = np.diff(self.X.indptr)
+            stored = np.diff(X.indptr)
             mask = stored == 0
-            suspects = np.flatnonzero(stored == len(self.root))
-            columns = self.X[:, suspects].toarray()
+            suspects = np.flatnonzero(stored == X.shape[0])
+            columns = X[:, suspects].toarray()
         else:
-            mask = _spread(_sample(self.X[counted])) == 0
+            mask = _spread(_sample(X)) == 0
             suspects = np.flatnonzero(mask)
-            columns = self.X[:, suspects]
+            columns = X[:, suspects]
         if len(suspects):
-            mask[suspects] = _spread(columns[counted]) == 0
+            mask[suspects] = _spread(columns) == 0
         return mask
 
     def variances(self) -> NDArray:
@@ -165,15 +172,11 @@ class Rows:
 
     def block(self, S: NDArray, T: NDArray | None = None) -> NDArray:
         """Return A_S'A_T (|S|, |T|) for indices S, T of features; T is S by default."""
-        if self.is_sparse:
-            left = self._weighted_columns(S)
-            right = left if T is None else self._weighted_columns(T)
-            overlap = self.overlap[:, S].T @ self.overlap[:, S if T is None else T]
-            return (left.T @ right).toarray() - overlap
-        gram = np.zeros((len(S), len(S if T is None else T)))
-        for rows in self._blocks():
-            left = self.columns(S, rows)
-            gram += left.T @ (left if T is None else self.columns(T, rows))
+        gram = -self.overlap[:, S].T @ self.overlap[:, S if T is None else T]
+        for rows in [slice(None)] if self.is_sparse else self._blocks():
+            left = self._weighted_columns(S, rows)
+            product = left.T @ (left if T is None else self._weighted_columns(T, rows))
+            gram += product.toarray() if self.is_sparse else product
         return gram
 
     def kernel(self, scale: NDArray) -> NDArray:
@@ -201,10 +204,20 @@ class Rows:
 
     def factor(self, features: NDArray) -> _linalg.LeastSquares:
         """Return the least-squares factors of the columns `features` (f,) of A."""
+        most = self.shape[0] - self.basis.shape[1]
         if self.is_sparse:
-            return _linalg.from_gram(self.block(features))
+            if len(features) > MOST_FREE:
+                raise ValueError(
+                    f"{len(features)} features of a sparse X bear no penalty, which takes a dense "
+                    f"matrix of that side; {MOST_FREE} may. Penalise the others, if only slightly."
+                )
+            gram = self.block(features)
+            # Centring a Gram matrix rounds at the size of the moments that are not centred.
+            raw, centred = self.second_moments("zero")[features], gram.diagonal()
+            noise = np.max(np.divide(raw, centred, where=centred > 0, out=np.ones_like(raw)))
+            return _linalg.from_gram(gram, most, noise)
         columns = self._project(self.columns(features).T).T
-        return _linalg.from_columns(columns, self.shape[0] - self.basis.shape[1])
+        return _linalg.from_columns(columns, most)
 
     def project_out(self, features: NDArray, factors: _linalg.LeastSquares) -> Rows:
         """Return the view with the span of the columns `features` (f,) projected out of A and b."""
@@ -226,9 +239,11 @@ class Rows:
         view = replace(self, basis=basis, overlap=np.vstack([self.overlap, overlap]))
         return replace(view, target=view._project(view.target))
 
-    def _weighted_columns(self, S: NDArray | slice) -> Any:
-        """Return diag(root) X_S as a sparse matrix (n, |S|), not centred."""
-        return sparse.diags(self.root) @ self.X[:, S].astype(np.float64)
+    def _weighted_columns(self, S: NDArray | slice, rows: slice = slice(None)) -> Any:
+        """Return diag(root) X_S (n or |rows|, |S|), dense or sparse as X is, not centred."""
+        if self.is_sparse:
+            return sparse.diags(self.root) @ self.X[:, S].astype(np.float64)
+        return self.root[rows, None] * self.X[rows][:, S]
 
     def _project(self, residual: NDArray) -> NDArray:
         """Return the part of a residual (..., n) that is orthogonal to the basis."""

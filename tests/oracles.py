@@ -99,6 +99,9 @@ class Problem:
         self.centred_y = self.root * (y - self.y_mean)
         self.excluded = np.isinf(v)
         self.empty = (variance if fit_intercept else square) == 0
+        # What rounding of y leaves in a column's correlation, and no solver can remove.
+        size = np.sqrt(np.maximum(variance if fit_intercept else square, 0.0))
+        self.rounding = 2e-16 * np.sqrt(n) * size * np.sqrt(2 * self.null)
         rate = np.broadcast_to(np.asarray(rate, dtype=float), p)
         moment = variance if drop_to == "mean" else square
         finite = np.where(self.excluded, 0.0, v)
@@ -160,7 +163,7 @@ class Problem:
         r = self._unbiased(self.centred_y - self.forward(coef))
         hard = self.ridge == 0
         z = self.adjoint(r)
-        over = z if self.positive else np.abs(z)
+        over = (z if self.positive else np.abs(z)) - self.rounding
         bound = hard & (self.l1 > 0)
         scale = min(1.0, 1.0 / np.max(over[bound] / self.l1[bound], initial=1e-300))
         over = np.maximum(scale * over - self.l1, 0.0)[~hard]

@@ -80,19 +80,20 @@ def names(family: str) -> list[str]:
 
 
 def check(solver: str, penalty: Penalty, view: Any) -> None:
-    """Raise ValueError if the named solver cannot take this problem."""
+    """Raise ValueError (for sparse X TypeError, as scikit-learn does) if the solver cannot."""
     if solver == "auto":
         return
     row = SOLVERS[solver]
     obstacles = {
         "an L1 penalty": _has_l1(penalty) and not row.l1,
         "positive=True": penalty.positive and not row.positive,
-        "sparse X": view.is_sparse and not row.sparse,
         "moments in place of the rows": row.rows and not view.has_rows,
     }
     for obstacle, applies in obstacles.items():
         if applies:
             raise ValueError(f"solver={solver!r} does not support {obstacle}; use solver='auto'.")
+    if view.is_sparse and not row.sparse:
+        raise TypeError(f"solver={solver!r} does not support sparse X; use solver='auto'.")
 
 
 def minimise(

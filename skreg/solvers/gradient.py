@@ -6,7 +6,7 @@
 epoch and takes the masked design in its place. The source trained on unscaled masks, on
 w = (1 - rate) theta; on the scale that predicts, its step is learning_rate (1 - rate)^2. With a
 constant step subgradients chatter around zeros and masks wander around the optimum, so these two
-return the average of the later half of the iterates, unless `average` is off.
+return the average of the later iterates, unless `average` is off.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def descend(view: Any, penalty: Penalty, start: NDArray | None, settings: Any) -
     """Take (sub)gradient steps from w (..., p) until the gap is within tol, or max_iter epochs."""
     step = settings.learning_rate
     if step == "auto":
-        step = _inverse(_largest_curvature(view) + _largest(penalty))
+        kept = np.flatnonzero(~penalty.excluded)
+        step = _inverse(_largest_curvature(view, kept) + _largest(penalty.finite[1]))
     start = np.zeros(view.coef_shape) if start is None else start
     return _loop(view.evaluate, view, penalty, penalty, start, step, settings)
 
@@ -43,7 +44,7 @@ def mask(view: Rows, penalty: Penalty, start: NDArray | None, settings: Any) -> 
     """Take gradient steps from w (..., p) or a random start, each on a freshly masked design."""
     rate, drop_to, rng = settings.dropout_rate, settings.drop_to, settings.random_state
     if view.is_sparse and drop_to == "mean":
-        raise ValueError(
+        raise TypeError(
             "solver='mask' with drop_to='mean' does not support sparse X: dropped entries would "
             "not be zero. Use drop_to='zero' or solver='auto'."
         )
@@ -53,9 +54,11 @@ def mask(view: Rows, penalty: Penalty, start: NDArray | None, settings: Any) -> 
     step = settings.learning_rate
     if step == "auto":
         # The mean of a masked Gram matrix, its noise widened as the spectrum of a random matrix.
-        noise = np.max(rate * (1 - rate) * moments)
-        noise *= (1 + np.sqrt(view.n_features / view.shape[0])) ** 2
-        curvature = (_largest_curvature(view) + _largest(rest)) * np.max((1 - rate) ** 2)
+        kept = np.flatnonzero(~penalty.excluded)
+        noise = _largest((rate * (1 - rate) * moments)[kept])
+        noise *= (1 + np.sqrt(len(kept) / view.shape[0])) ** 2
+        curvature = _largest_curvature(view, kept) + _largest(rest.finite[1])
+        curvature *= _largest((1 - rate[kept]) ** 2)
         step = _inverse(curvature + noise)
     if start is None:
         start = (1 - rate) * rng.standard_normal(view.coef_shape)
@@ -75,13 +78,14 @@ def _loop(
     """Run the epochs from w (..., p), with steps along `evaluate` and the penalty `stepped`.
 
     Whenever the number of epochs is a power of two, the loop stops if what it would return is
-    within tol of the optimum of `penalty`; the average starts anew there.
+    within tol of the optimum of `penalty`. The average is over the epochs since the power of two
+    before the last: a half to three quarters of them all.
     """
     kept = ~penalty.excluded
     l1, ridge = stepped.finite
     step = step * kept
     w = np.where(kept, w, 0.0)
-    total, losses, averaged = np.zeros_like(w), [], 0
+    windows, losses = [(np.zeros_like(w), 0)] * 2, []
     for epoch in range(1, settings.max_iter + 1):
         with np.errstate(over="ignore", invalid="ignore"):
             correlation, residual_norm2 = evaluate(w)
@@ -94,13 +98,14 @@ def _loop(
             )
         if settings.verbose and epoch % max(1, settings.max_iter // 10) == 0:
             print(f"epoch {epoch}: loss {np.sum(losses[-1]):.6g}")
-        total, averaged = total + w, averaged + 1
-        result = total / averaged if settings.average else w
+        windows[1] = (windows[1][0] + w, windows[1][1] + 1)
+        (older, n_older), (newer, n_newer) = windows
+        result = (older + newer) / (n_older + n_newer) if settings.average else w
         if epoch & (epoch - 1) == 0:
             gap = penalty.dual_gap(result, *view.evaluate(result)) if settings.tol > 0 else np.inf
             if np.all(gap <= settings.tol * 0.5 * view.target_norm2):
                 break
-            total, averaged = np.zeros_like(w), 0
+            windows = [windows[1], (np.zeros_like(w), 0)]
     unknown = np.full(w.shape[:-1], np.nan)
     return Solution(result, unknown, len(losses), np.array(losses))
 
@@ -135,14 +140,21 @@ def _masked(view: Rows, rate: NDArray, drop_to: str, rng: np.random.RandomState)
     return evaluate
 
 
-def _largest_curvature(view: Any) -> float:
-    """Return the largest eigenvalue of A'A, from above."""
-    p = view.n_features
-    if p <= DENSE_SPECTRUM:
-        return float(np.linalg.eigvalsh(view.block(np.arange(p)))[-1])
-    first = np.random.RandomState(0).standard_normal(p)
-    product = LinearOperator((p, p), matvec=lambda u: view.curvature(u.ravel()), dtype=np.float64)
-    return 1.01 * float(eigsh(product, k=1, v0=first, tol=1e-3, return_eigenvectors=False)[0])
+def _largest_curvature(view: Any, kept: NDArray) -> float:
+    """Return the largest eigenvalue of A'A for the columns `kept` (k,), from above."""
+    if len(kept) <= DENSE_SPECTRUM:
+        return _largest(np.linalg.eigvalsh(view.block(kept)))
+
+    def product(u: NDArray) -> NDArray:
+        w = np.zeros(view.n_features)
+        w[kept] = u.ravel()
+        return view.curvature(w)[kept]
+
+    first = np.random.RandomState(0).standard_normal(len(kept))
+    if not product(first).any():
+        return 0.0
+    operator = LinearOperator((len(kept),) * 2, matvec=product, dtype=np.float64)
+    return 1.01 * float(eigsh(operator, k=1, v0=first, tol=1e-3, return_eigenvectors=False)[0])
 
 
 def _inverse(curvature: float) -> float:
@@ -150,6 +162,6 @@ def _inverse(curvature: float) -> float:
     return 1.0 / curvature if curvature > 0 else 1.0
 
 
-def _largest(penalty: Penalty) -> float:
-    """Return the largest ridge weight of the features that are not excluded."""
-    return float(np.max(penalty.finite[1], initial=0.0))
+def _largest(values: NDArray) -> float:
+    """Return the largest of nonnegative values (k,), 0 of none."""
+    return float(np.max(values, initial=0.0))

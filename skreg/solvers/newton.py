@@ -9,12 +9,7 @@ zero, and within l1_j (positive: below it) where it is. Rounds of
    violators, which join the working set, at most doubling it;
 2. on the working set, with H = A'A + diag(ridge) of its columns, a few epochs of coordinate
    descent: cheap, and enough while the working set still changes;
-3. once what it lacks is minor, the exact finish. With the signs and the support J given, the
-   optimum is one solve with H_JJ; full Newton steps guess, solve and check until the signs stay.
-   Where they do not, proximal point steps damp them: w <- argmin of the objective plus
-   |w - w_k|_M^2 / (2 sigma), M = diag(H), each by semismooth Newton in the dual: for u = w_k +
-   sigma M^-1 (c - H v) and J the support of prox(u), one solve with H_JJ + M_JJ / sigma, and
-   Armijo's rule (Li, Sun & Toh, SIAM J. Optim. 2018). Growing sigma ends at the optimum.
+3. once what it lacks is minor, the exact finish by Newton steps, see `finish.py`.
 
 The linear term c of each round comes from 1, so that rounding in H is corrected.
 """
@@ -27,23 +22,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dposv
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import enet_path
 
 from .._linalg import EPS
 from .._objective import Penalty
 from .._solution import Solution
+from .finish import Quadratic, finish
 
 WHOLE = 400  # features up to which the working set is all of them from the start
+SMALL = 100  # features up to which all count as near the support
 FIRST = 50  # features of the first working set otherwise
 MINOR = 0.05  # excess over l1 of a feature outside, up to which the working set is settled
 STALLS = 10  # rounds on a settled working set that do not halve the gap: given up after so many
+FEW = 0.02  # share of the working set that joins it, up to which it is settled as well
+SHRINK = 0.1  # of the gap that a round of coordinate descent aims at
 EPOCHS, COARSE_GAP = 100, 1e-8  # of coordinate descent in a round
-FULL_STEPS, SIGMA_FULL = 10, 1e12  # all but undamped, which singular systems would not bear
-NEWTON_STEPS = 30  # per proximal step
-PROXIMAL_STEPS = 20
-SIGMA_FIRST, SIGMA_GROWTH, SIGMA_LAST, SIGMA_RETREAT = 1e4, 10.0, 1e9, 100.0
+NEAR = 0.7  # share of l1 from which a correlation may become support in the finish
 
 
 def solve(view: Any, penalty: Penalty, start: NDArray, settings: Any) -> Solution:
@@ -70,18 +65,51 @@ def _solve_one(view: Any, penalty: Penalty, w: NDArray, settings: Any) -> Soluti
         gap = penalty.dual_gap(w, working.settle(w, correlation), residual_norm2)
         if settings.verbose:
             print(f"newton: step {n_iter}, {len(working.features)} features, gap {gap:.3e}")
-        stalls = 0 if gap < 0.5 * best.dual_gap else stalls + 1
+        stalls = 0 if gap < 0.5 * best.dual_gap else stalls
         if gap < best.dual_gap:
             best = Solution(w, gap, n_iter)
         if gap <= target_gap or n_iter >= settings.max_iter or stalls >= STALLS:
             return Solution(best.coef, best.dual_gap, max(n_iter, 1))
         lacking = working.grow(w, correlation)
-        stalls = 0 if lacking > MINOR else stalls
-        w = working.descend(w)
+        at, problem = working.near(w, correlation)
+        x = _descend(problem, w[at], SHRINK * gap, view.target_norm2)
         n_iter += 1
-        if lacking <= MINOR and n_iter < settings.max_iter:
-            w, steps = working.finish(w, settings.max_iter - n_iter)
+        if lacking <= MINOR:
+            stalls += 1
+            accuracy = EPS * np.sqrt(view.target_norm2)
+            x, steps = finish(problem, x, accuracy, settings.max_iter - n_iter)
             n_iter += steps
+        w = np.zeros_like(w)
+        # Where the minimiser is not unique, rounding may leave the wrong sign on what should be 0.
+        w[at] = np.maximum(x, 0.0) if penalty.positive else x
+
+
+def _descend(problem: Quadratic, x: NDArray, enough: float, target_norm2: float) -> NDArray:
+    """Return x (k,) after some epochs of scikit-learn's coordinate descent, or a gap of `enough`.
+
+    It knows one penalty for all, hence the division by the shares; and with the Gram matrix given,
+    of the data it reads the shape and y'y only.
+    """
+    if not len(x) or not np.all(problem.l1 > 0):
+        return x
+    share = problem.l1 / problem.l1[0]
+    H = problem.H if np.all(share == 1) else problem.H / np.outer(share, share)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        _, path, _ = enet_path(
+            np.zeros((1, len(x)), order="F"),
+            np.array([np.sqrt(target_norm2)]),
+            l1_ratio=1.0,
+            alphas=[problem.l1[0]],
+            precompute=H,
+            Xy=problem.c / share,
+            coef_init=x * share,
+            positive=problem.positive,
+            check_input=False,
+            max_iter=EPOCHS,
+            tol=max(COARSE_GAP, enough / target_norm2),
+        )
+    return path[:, 0] / share
 
 
 @dataclass
@@ -117,13 +145,20 @@ class _WorkingSet:
                 corner = np.block([[self.H, side], [side.T, corner]])
             self.H = corner
             self.features = np.concatenate([self.features, new])
-            self.l1 = self.penalty.l1[self.features]
-            # Unit steps for a zero column, which has no use for any.
-            diagonal = self.H.diagonal()
-            self.metric = np.where(diagonal > 0, diagonal, 1.0)
-        self.c = correlation[self.features] - self.penalty.ridge[self.features] * w[self.features]
-        self.c += self.H @ w[self.features]
         return lacking
+
+    def near(self, w: NDArray, correlation: NDArray) -> tuple[NDArray, Quadratic]:
+        """Return the features (k,) in or near the support, and the problem on them.
+
+        What the others then lack, the next round sees.
+        """
+        at, H, q = self.features, self.H, correlation[self.features]
+        if len(at) > SMALL:
+            close = self.penalty.directed(q) >= NEAR * self.penalty.l1[at]
+            inside = np.flatnonzero(close | (w[at] != 0))
+            at, H, q = at[inside], H[inside[:, None], inside], q[inside]
+        c = q - self.penalty.ridge[at] * w[at] + H @ w[at]
+        return at, Quadratic(H, c, self.penalty.l1[at], self.penalty.positive)
 
     def _candidates(self, w: NDArray, correlation: NDArray) -> tuple[float, NDArray]:
         """Return the worst excess over l1 outside, relative to l1, and the features to add."""
@@ -144,125 +179,6 @@ class _WorkingSet:
         if len(violators) > room:
             worst = np.argpartition(excess[violators], len(violators) - room)[-room:]
             violators = violators[worst]
+        if len(violators) < FEW * len(self.features):
+            lacking = 0.0
         return lacking, np.concatenate([support, violators])
-
-    def descend(self, w: NDArray) -> NDArray:
-        """Return w (p,) after a few epochs of scikit-learn's coordinate descent.
-
-        It knows one penalty for all, hence the division by l1; and with the Gram matrix given, of
-        the data it reads the shape and y'y only.
-        """
-        l1 = self.l1
-        if not len(l1) or not np.all(l1 > 0):
-            return w
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            _, path, _ = enet_path(
-                np.zeros((1, len(l1)), order="F"),
-                np.array([np.sqrt(self.view.target_norm2)]),
-                l1_ratio=1.0,
-                alphas=[1.0],
-                precompute=self.H / np.outer(l1, l1),
-                Xy=self.c / l1,
-                coef_init=w[self.features] * l1,
-                positive=self.penalty.positive,
-                check_input=False,
-                max_iter=EPOCHS,
-                tol=COARSE_GAP,
-            )
-        return self._scatter(path[:, 0] / l1, w)
-
-    def finish(self, w: NDArray, budget: int) -> tuple[NDArray, int]:
-        """Return the optimum (p,) on the working set, up to rounding, and the Newton steps."""
-        x = w[self.features]
-        exact, steps = self._full_steps(x, min(FULL_STEPS, budget))
-        if exact is None:
-            exact, more = self._proximal_steps(x, budget - steps)
-            steps += more
-        return self._scatter(exact, w), steps
-
-    def _full_steps(self, x: NDArray, most: int) -> tuple[NDArray | None, int]:
-        """Solve for the signs that x (k,) suggests, until they stay; None if they do not."""
-        threshold, signs = self.l1 / self.metric, None
-        for step in range(most + 1):
-            z = self._prox(x + (self.c - self.H @ x) / self.metric, threshold)
-            signs, before = np.sign(z), signs
-            if before is not None and np.array_equal(signs, before):
-                return x, step
-            x = self._newton_point(z, self.c + self.metric * x / SIGMA_FULL, SIGMA_FULL)
-        return None, most
-
-    def _proximal_steps(self, x: NDArray, budget: int) -> tuple[NDArray, int]:
-        """Take proximal point steps from x (k,) to a fixed point; return the Newton steps too."""
-        sigma, steps = SIGMA_FIRST, 0
-        tolerance = EPS * np.sqrt(self.metric * self.view.target_norm2)
-        for _ in range(PROXIMAL_STEPS):
-            before = x
-            x, taken = self._proximal_step(before, sigma, budget - steps)
-            steps += taken
-            if x is None:  # too long a way for one step
-                x, sigma = before, sigma / SIGMA_RETREAT
-                continue
-            # The step over sigma is the violation of the optimality conditions at x.
-            violation = self.metric * np.abs(x - before) / sigma
-            if np.all(violation <= tolerance) or steps >= budget:
-                break
-            # Signs that stay make the problem linear: the next step may be the last.
-            settled = np.array_equal(np.sign(x), np.sign(before))
-            sigma = SIGMA_LAST if settled else min(sigma * SIGMA_GROWTH, SIGMA_LAST)
-        return x, steps
-
-    def _proximal_step(self, x: NDArray, sigma: float, budget: int) -> tuple[NDArray | None, int]:
-        """Return argmin of the objective plus |. - x|_M^2 / (2 sigma), or None; and the steps."""
-        step_size = sigma / self.metric
-        threshold = step_size * self.l1
-        shifted = x + step_size * self.c
-
-        def merit(v: NDArray, Hv: NDArray, z: NDArray) -> float:
-            return 0.5 * (v @ Hv + (self.metric * z) @ z / sigma)
-
-        v, Hv = x, self.H @ x
-        z = self._prox(shifted - step_size * Hv, threshold)
-        value = merit(v, Hv, z)
-        for step in range(1, max(1, min(NEWTON_STEPS, budget)) + 1):
-            newton = self._newton_point(z, shifted / step_size, sigma)
-            direction = newton - v
-            H_direction = self.H @ direction
-            slope = (v - z) @ H_direction
-            size = 1.0
-            while True:
-                v_new, Hv_new = v + size * direction, Hv + size * H_direction
-                z_new = self._prox(shifted - step_size * Hv_new, threshold)
-                value_new = merit(v_new, Hv_new, z_new)
-                enough = value + 1e-4 * size * slope + 10 * EPS * abs(value)
-                if value_new <= enough or size < 1e-6:
-                    break
-                size *= 0.5
-            stayed = size == 1.0 and np.array_equal(np.sign(z_new), np.sign(z))
-            v, Hv, z, value = v_new, Hv_new, z_new, value_new
-            if stayed:
-                return newton, step
-        return None, step
-
-    def _newton_point(self, z: NDArray, target: NDArray, sigma: float) -> NDArray:
-        """Solve (H_JJ + M_JJ / sigma) v_J = target_J - l1_J sign(z_J) for v (k,), J = {z != 0}."""
-        point = np.zeros_like(z)
-        J = np.flatnonzero(z)
-        if len(J):
-            system = self.H[J[:, None], J]
-            system.flat[:: len(J) + 1] += self.metric[J] / sigma
-            right = target[J] - self.l1[J] * np.sign(z[J])
-            point[J] = dposv(system, right, lower=0, overwrite_a=1)[1]
-        return point
-
-    def _prox(self, u: NDArray, threshold: NDArray) -> NDArray:
-        """Return u (k,) shrunk by threshold (k,) towards zero."""
-        above = np.maximum(u - threshold, 0.0)
-        return above if self.penalty.positive else above + np.minimum(u + threshold, 0.0)
-
-    def _scatter(self, x: NDArray, like: NDArray) -> NDArray:
-        """Return the vector (p,) that is x (k,) on the working set and zero elsewhere."""
-        w = np.zeros_like(like)
-        # Where the minimiser is not unique, rounding may leave the wrong sign on what should be 0.
-        w[self.features] = np.maximum(x, 0.0) if self.penalty.positive else x
-        return w

@@ -3,13 +3,14 @@
 In u = sqrt(ridge) w it reads (B'B + I) u = B'b with B = A / sqrt(ridge), and one factorisation
 serves every target: of the p x p side ("cholesky"), of the n x n side ("dual", for p > n), by
 singular values ("svd"), or none ("cg", conjugate gradients on the data). Each is here a function
-that makes an approximate inverse of B'B + I; iterative refinement, with the residual taken on the
-data, turns it into the exact one, and the duality gap certifies the result.
+that makes a step, from w and A'(b - A w) towards the solution; repeated with the residual taken on
+the data (iterative refinement), the steps lead to the exact one, which the duality gap certifies.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,92 +19,119 @@ from scipy import linalg
 from scipy.sparse.linalg import LinearOperator
 from scipy.sparse.linalg import cg as conjugate_gradients
 
-from .._linalg import EPS
+from .._linalg import EPS, ROUNDING
 from .._objective import Penalty
 from .._solution import Solution
 
-Inverse = Callable[[NDArray], NDArray]
-"""Takes (..., k) to (B'B + I)^-1 of it."""
+Step = Callable[[NDArray, NDArray], NDArray]
+"""Takes w (..., p) and A'(b - A w) (..., p) to a better w."""
 
-CG_RTOL = 1e-4  # of one refinement step; the refinement does the rest
+CG_RTOL = 1e-4  # of one step; the refinement does the rest
 
 
-def refine(make_inverse: Callable[..., Inverse]) -> Callable[..., Solution]:
-    """Return the solver that refines with the inverse that `make_inverse` makes."""
+@dataclass(frozen=True)
+class _Point:
+    """w (..., p), A'(b - A w) (..., p), the objective summed over targets, and the gap (...)."""
+
+    w: NDArray
+    correlation: NDArray
+    objective: float
+    gap: NDArray
+
+    def improves_on(self, other: _Point) -> bool:
+        """Whether the objective is lower, or the same to rounding and the gap clearly lower."""
+        slack = ROUNDING * other.objective
+        lower = self.objective < other.objective - slack
+        same = self.objective <= other.objective + slack
+        return lower or (same and np.max(self.gap) < 0.9 * np.max(other.gap))
+
+
+def _evaluate(view: Any, penalty: Penalty, w: NDArray) -> _Point:
+    """Return what the data say of w (..., p)."""
+    correlation, residual_norm2 = view.evaluate(w)
+    objective = float(np.sum(0.5 * residual_norm2 + penalty.value(w)))
+    return _Point(w, correlation, objective, penalty.dual_gap(w, correlation, residual_norm2))
+
+
+def refine(make_step: Callable[..., Step]) -> Callable[..., Solution]:
+    """Return the solver that repeats the step that `make_step` makes."""
 
     def solve(view: Any, penalty: Penalty, start: NDArray, settings: Any) -> Solution:
         kept = np.flatnonzero(~penalty.excluded)
-        ridge = penalty.ridge[kept]
-        scale = 1.0 / np.sqrt(np.where(ridge > 0, ridge, 1.0))
-        target_gap = min(settings.tol, EPS) * 0.5 * np.max(view.target_norm2)
-
-        w = np.zeros_like(start)
-        correlation, residual_norm2 = view.evaluate(w)
-        gap = penalty.dual_gap(w, correlation, residual_norm2)
-        n_iter = 0
+        enough = min(settings.tol, EPS) * 0.5 * np.max(view.target_norm2)
+        best, last = _evaluate(view, penalty, np.zeros_like(start)), None
         try:
-            inverse = make_inverse(view, kept, scale, ridge > 0, settings)
+            step = make_step(view, kept, penalty.ridge[kept], settings)
         except linalg.LinAlgError:  # the identity drowned in rounding: the gap will tell
-            return Solution(w, gap, 1)
-        while n_iter < settings.max_iter:
+            return Solution(best.w, best.gap, 1)
+        n_iter = 0
+        while n_iter < settings.max_iter and (last is None or best is last):
             n_iter += 1
-            trial = w.copy()
-            gradient = correlation[..., kept] - ridge * w[..., kept]
-            trial[..., kept] += inverse(gradient * scale) * scale
-            correlation, residual_norm2 = view.evaluate(trial)
-            trial_gap = penalty.dual_gap(trial, correlation, residual_norm2)
-            stalled = np.max(trial_gap) > 0.5 * np.max(gap)
-            if np.max(trial_gap) < np.max(gap) or n_iter == 1:
-                w, gap = trial, trial_gap
-            if stalled or np.max(gap) <= target_gap:
+            last = _evaluate(view, penalty, step(best.w, best.correlation))
+            best = last if last.improves_on(best) else best
+            if np.max(best.gap) <= enough:
                 break
-        return Solution(w, gap, n_iter)
+        return Solution(best.w, best.gap, n_iter)
 
     return solve
 
 
-def cholesky(view: Any, kept: NDArray, scale: NDArray, *_: Any) -> Inverse:
+def _by_inverse(inverse: Callable, kept: NDArray, ridge: NDArray) -> Step:
+    """Return the step of an approximate inverse (..., k) -> (..., k) of B'B + I."""
+    scale = 1.0 / np.sqrt(ridge)
+
+    def step(w: NDArray, correlation: NDArray) -> NDArray:
+        w = w.copy()
+        descent = correlation[..., kept] - ridge * w[..., kept]
+        w[..., kept] += inverse(descent * scale) * scale
+        return w
+
+    return step
+
+
+def cholesky(view: Any, kept: NDArray, ridge: NDArray, settings: Any) -> Step:
     """Factor the p x p side."""
+    scale = 1.0 / np.sqrt(ridge)
     side = view.block(kept) * np.outer(scale, scale)
-    side[np.diag_indices_from(side)] += 1.0
+    side.flat[:: len(side) + 1] += 1.0
     factor = linalg.cho_factor(side, overwrite_a=True, check_finite=False)
-    return lambda q: linalg.cho_solve(factor, q.T, check_finite=False).T
+    return _by_inverse(lambda q: linalg.cho_solve(factor, q.T, check_finite=False).T, kept, ridge)
 
 
-def dual(view: Any, kept: NDArray, scale: NDArray, *_: Any) -> Inverse:
+def dual(view: Any, kept: NDArray, ridge: NDArray, settings: Any) -> Step:
     """Factor the n x n side; (B'B + I)^-1 = I - B'(BB' + I)^-1 B."""
-    everywhere = np.zeros(view.shape[1])
-    everywhere[kept] = scale
-    side = view.kernel(everywhere)
-    side[np.diag_indices_from(side)] += 1.0
+    scale = np.zeros(view.n_features)
+    scale[kept] = 1.0 / np.sqrt(ridge)
+    side = view.kernel(scale)
+    side.flat[:: len(side) + 1] += 1.0
     factor = linalg.cho_factor(side, overwrite_a=True, check_finite=False)
 
     def inverse(q: NDArray) -> NDArray:
-        full = np.zeros(q.shape[:-1] + everywhere.shape)
-        full[..., kept] = q * scale
+        full = np.zeros((*q.shape[:-1], len(scale)))
+        full[..., kept] = q * scale[kept]
         rows = linalg.cho_solve(factor, view.product(full).T, check_finite=False).T
-        return q - view.correlation(rows)[..., kept] * scale
+        return q - view.correlation(rows)[..., kept] * scale[kept]
 
-    return inverse
+    return _by_inverse(inverse, kept, ridge)
 
 
-def svd(view: Any, kept: NDArray, scale: NDArray, *_: Any) -> Inverse:
-    """Take the singular values of B; refinement from zero never leaves the span of its rows."""
-    columns = view.columns(kept) * scale
+def svd(view: Any, kept: NDArray, ridge: NDArray, settings: Any) -> Step:
+    """Take the singular values of B; from zero, steps never leave the span of its rows."""
+    columns = view.columns(kept) / np.sqrt(ridge)
     _, s, Vt = linalg.svd(columns, full_matrices=False, overwrite_a=True, check_finite=False)
-    return lambda q: (q @ Vt.T / (1.0 + s * s)) @ Vt
+    return _by_inverse(lambda q: (q @ Vt.T / (1.0 + s * s)) @ Vt, kept, ridge)
 
 
-def cg(view: Any, kept: NDArray, scale: NDArray, penalised: NDArray, settings: Any) -> Inverse:
-    """Iterate on the data; the features that are not `penalised` (k,) have no identity beside."""
-    everywhere = np.zeros(len(kept))
+def cg(view: Any, kept: NDArray, ridge: NDArray, settings: Any) -> Step:
+    """Iterate on the data."""
+    scale = 1.0 / np.sqrt(ridge)
 
     def product(u: NDArray) -> NDArray:
         w = np.zeros(view.n_features)
         w[kept] = scale * u.ravel()
-        return view.curvature(w)[kept] * scale + penalised * u.ravel()
+        return view.curvature(w)[kept] * scale + u.ravel()
 
-    system = LinearOperator((len(everywhere),) * 2, matvec=product, dtype=np.float64)
+    system = LinearOperator((len(kept),) * 2, matvec=product, dtype=np.float64)
 
     def inverse(q: NDArray) -> NDArray:
         targets = q.reshape(-1, q.shape[-1])
@@ -113,4 +141,4 @@ def cg(view: Any, kept: NDArray, scale: NDArray, penalised: NDArray, settings: A
         ]
         return np.array(solved).reshape(q.shape)
 
-    return inverse
+    return _by_inverse(inverse, kept, ridge)

@@ -1,0 +1,180 @@
+"""Free features: what is left without them, their coefficients afterwards, and the whole gap."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
+from oracles import Problem, regression
+
+from skreg._moments import Moments
+from skreg._objective import Penalty
+from skreg._rows import Rows
+from skreg._solution import Solution
+from skreg.solvers.elimination import Elimination
+
+INF = np.inf
+P = 8
+VIEWS = {
+    "dense": lambda X, y: Rows.from_data(X, y, None, True),
+    "sparse": lambda X, y: Rows.from_data(sp.csc_array(X), y, None, True),
+    "moments": Moments.from_data,
+}
+each_view = pytest.mark.parametrize("make", VIEWS.values(), ids=VIEWS)
+# l1 and ridge of the eight features; those without either are free.
+MIXES = {
+    "one free": ([0, 0.1, 0.2, 0.1, 0.3, 0.1, 0.2, 0.1], [0, 0, 0.1, 0, 0, 0.2, 0, 0]),
+    "some free": ([0, 0.1, 0, 0.1, 0.2, 0, 0.1, INF], [0, 0, 0, 0.1, 0, 0, 0, INF]),
+    "free or ridge": ([0, 0, 0, 0, 0, 0, 0, 0], [0, 0.1, 0, 1, 0.5, 0, 2, 0.1]),
+}
+each_mix = pytest.mark.parametrize("mix", MIXES.values(), ids=MIXES)
+each_dependence = pytest.mark.parametrize("dependent", [False, True], ids=["full", "dependent"])
+
+
+def data(dependent=False, targets=None, n=30):
+    X, y = regression(n, P, targets=targets)
+    if dependent:  # among the free features of "some free", on other scales
+        X[:, 5] = 1e3 * X[:, 0] - 0.5 * X[:, 2]
+    return X, y
+
+
+def make_penalty(mix, positive=False):
+    return Penalty(*np.array(mix, float), positive)
+
+
+def state(X, y, penalty):
+    """The same problem, for an optimum and objectives without skreg."""
+    problem = Problem(X, y, positive=penalty.positive)
+    problem.l1, problem.ridge = penalty.finite
+    problem.excluded = penalty.excluded
+    return problem
+
+
+def unsolved(w):
+    """Coefficients of which nothing is claimed."""
+    return Solution(w, np.zeros(w.shape[:-1]), 1)
+
+
+@each_view
+def test_without_free_features_the_rest_is_the_whole(make):
+    view, penalty = make(*data()), make_penalty(([0.1] * P, [0.0] * P))
+    problem = Elimination(view, penalty)
+    solution = unsolved(np.ones(P))
+    assert problem.rest[0] is view
+    assert problem.rest[1] is penalty
+    assert problem.complete(solution) is solution
+    assert not problem.is_all
+
+
+def test_positive_features_are_not_free():
+    problem = Elimination(VIEWS["dense"](*data()), make_penalty(MIXES["one free"], positive=True))
+    assert len(problem.free) == 0
+
+
+@each_dependence
+@each_mix
+@each_view
+def test_the_rest_is_orthogonal_to_the_free_columns(make, mix, dependent):
+    X, y = data(dependent)
+    penalty = make_penalty(mix)
+    problem = Elimination(make(X, y), penalty)
+    view, rest = problem.rest
+    free = (penalty.l1 == 0) & (penalty.ridge == 0)
+    gram = view.block(np.flatnonzero(free), np.arange(P))
+    scale = np.linalg.norm(X - X.mean(axis=0), axis=0)
+    assert_allclose(gram / scale / scale[free, None], 0, atol=1e-14)
+    assert_array_equal(rest.excluded, free | penalty.excluded)
+    assert_array_equal(problem.free, np.flatnonzero(free))
+
+
+@pytest.mark.parametrize("targets", [None, 3])
+@each_dependence
+@each_mix
+@each_view
+def test_completing_is_least_squares_of_minimum_norm_on_what_the_rest_leaves(
+    make, mix, dependent, targets
+):
+    X, y = data(dependent, targets)
+    problem = Elimination(make(X, y), make_penalty(mix))
+    free = problem.free
+    w = np.random.default_rng(1).normal(size=P if targets is None else (targets, P))
+    w[..., free] = 0.0
+    w = np.where(np.isinf(mix[0]), 0.0, w)
+    A, b = X - X.mean(axis=0), y - y.mean(axis=0)
+    expected = w.copy()
+    expected[..., free] = np.linalg.lstsq(A[:, free], b - A @ w.T, rcond=1e-10)[0].T
+    completed = problem.complete(unsolved(w))
+    # The Gram matrix keeps half the digits of dependent columns' shares.
+    rtol = 1e-10 if make is VIEWS["dense"] or not dependent else 1e-5
+    assert_allclose(completed.coef, expected, rtol=rtol, atol=rtol)
+    assert_array_equal(w[..., free], 0.0)
+    assert np.all(completed.dual_gap <= 1e-20)
+
+
+@each_dependence
+@each_mix
+@each_view
+def test_the_completed_optimum_is_the_whole_optimum(make, mix, dependent):
+    X, y = data(dependent)
+    penalty = make_penalty(mix)
+    optimum, _ = state(X, y, penalty).solve()
+    problem = Elimination(make(X, y), penalty)
+    rest_alone = optimum.copy()
+    rest_alone[problem.free] = 0.0
+    completed = problem.complete(unsolved(rest_alone))
+    assert_allclose(completed.coef, optimum, rtol=1e-5, atol=1e-5)
+    assert problem.certify(completed).dual_gap <= 1e-13
+
+
+@each_dependence
+@each_mix
+@each_view
+def test_the_certificate_bounds_the_suboptimality_of_any_coefficients(make, mix, dependent):
+    X, y = data(dependent)
+    penalty = make_penalty(mix)
+    whole = state(X, y, penalty)
+    optimum, _ = whole.solve()
+    problem = Elimination(make(X, y), penalty)
+    rng = np.random.default_rng(2)
+    for scale in (1e-4, 1e-2, 1.0, 100.0):
+        w = np.where(penalty.excluded, 0.0, optimum + scale * rng.normal(size=P))
+        excess = whole.objective(w) - whole.objective(optimum)
+        gap = problem.certify(unsolved(w)).dual_gap
+        assert gap >= excess * (1 - 1e-9)
+        assert gap <= 1e4 * (scale + scale**2) * np.max(np.var(X, axis=0))
+
+
+@each_dependence
+@each_view
+def test_the_gap_of_least_squares_is_its_suboptimality(make, dependent):
+    X, y = data(dependent)
+    penalty = make_penalty(([0.0] * 7 + [INF], [0.0] * 7 + [INF]))
+    problem = Elimination(make(X, y), penalty)
+    assert problem.is_all
+    w = np.append(np.random.default_rng(3).normal(size=7), 0.0)
+    A, b = X[:, :7] - X[:, :7].mean(axis=0), y - y.mean()
+    explained = A @ np.linalg.lstsq(A, b, rcond=1e-10)[0]
+    excess = np.sum((explained - A @ w[:7]) ** 2) / 2 / len(y)
+    assert_allclose(problem.certify(unsolved(w)).dual_gap, excess, rtol=1e-9)
+    completed = problem.complete(unsolved(np.zeros(P)))
+    assert_allclose(X @ completed.coef, explained + (X @ completed.coef).mean(), atol=1e-8)
+
+
+def test_rounding_that_certify_is_told_of_is_overlooked():
+    X, y = data()
+    penalty = make_penalty(MIXES["one free"])
+    optimum, _ = state(X, y, penalty).solve()
+    problem = Elimination(VIEWS["dense"](X, y), penalty)
+    moved = unsolved(optimum + 1e-6 * (optimum != 0))
+    strict, told = problem.certify(moved), problem.certify(moved, np.full(P, 1e-3))
+    assert told.dual_gap < 1e-2 * strict.dual_gap
+
+
+@each_view
+def test_more_free_features_than_rows_leave_no_residual(make):
+    X, y = data(n=5)
+    problem = Elimination(make(X, y), make_penalty(MIXES["some free"]))
+    completed = problem.complete(unsolved(np.zeros(P)))
+    A, b = X - X.mean(axis=0), y - y.mean()
+    expected = np.zeros(P)
+    expected[problem.free] = np.linalg.lstsq(A[:, problem.free], b, rcond=1e-10)[0]
+    assert_allclose(completed.coef, expected, rtol=1e-6, atol=1e-6)
