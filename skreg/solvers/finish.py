@@ -3,8 +3,8 @@
     minimise 1/2 x'H x - c'x + sum l1_j |x_j|          (x >= 0 if positive)
 
 Given the signs and the support J of x the optimum is one solve with H_JJ. Full Newton steps solve,
-look which signs the optimality conditions ask for now, and solve again until these stay. If more
-signs change than the time before, a proximal point step comes in between,
+look which signs the optimality conditions ask for now, and solve again until the conditions hold.
+If no fewer signs change than the time before, a proximal point step comes in between,
 
     x <- argmin of the objective + |. - x|_M^2 / (2 sigma),    M = diag(H),
 
@@ -26,8 +26,7 @@ from scipy.linalg.lapack import dposv
 from .._linalg import EPS
 
 SIGMA_FIRST, SIGMA_GROWTH, SIGMA_LAST, SIGMA_RETREAT = 1e3, 10.0, 1e9, 100.0
-SIGMA_FULL = 1e12  # all but undamped, which singular systems would not bear
-SOLVED = 1e6  # times the accuracy, the residual of a solve that worked
+SIGMA_FULL, SIGMA_UNDAMPED = 1e9, 1e12  # of full steps; the latter where signs have settled
 NEWTON_STEPS = 30  # of one proximal step
 PROXIMAL_STEPS = 20
 SMALLEST_STEP = 1e-6
@@ -69,6 +68,7 @@ class Quadratic:
 def finish(problem: Quadratic, x: NDArray, accuracy: float, budget: int) -> tuple[NDArray, int]:
     """Return the minimiser (k,), to `accuracy` in units of x'H x, from x; and the Newton steps."""
     sigma, steps = SIGMA_FIRST, 0
+    x = np.where(problem.H.diagonal() > 0, x, 0.0)  # what a zero column is given costs, if anything
     full, taken = _full_steps(problem, x, accuracy, budget)
     for _ in range(PROXIMAL_STEPS):
         steps += taken
@@ -90,25 +90,29 @@ def finish(problem: Quadratic, x: NDArray, accuracy: float, budget: int) -> tupl
 def _full_steps(
     problem: Quadratic, start: NDArray, accuracy: float, budget: int
 ) -> tuple[NDArray | None, int]:
-    """Solve for the signs that x (k,) asks for until they stay; None if that leads astray."""
+    """Solve for the signs that x (k,) asks for until it is optimal; None if that leads astray."""
     threshold = problem.l1 / problem.metric
-    x, signs, fewest = start, None, len(start) + 1
+    x, signs, fewest, last, sigma = start, None, len(start) + 1, np.inf, SIGMA_FULL
     for step in range(budget + 1):
         z = problem.prox(x + (problem.c - problem.H @ x) / problem.metric, threshold)
         wanted = np.sign(z)
         if signs is not None:
+            # z - x is the violation of the optimality conditions. It decides, not the signs: where
+            # columns tie these never settle, where H is all but singular they settle too early.
+            violation = np.max(np.abs(z - x) * np.sqrt(problem.metric), initial=0.0)
+            if violation <= accuracy:
+                return x, step
             changes = np.count_nonzero(wanted != signs)
-            if changes == 0:
-                # Where H is all but singular the solve can be far off, with the right signs.
-                off = np.max(np.abs(z - x) * np.sqrt(problem.metric), initial=0.0)
-                return (x if off <= SOLVED * accuracy else None), step
-            if changes >= fewest:
+            if changes >= fewest and not (changes == 0 and violation < 0.5 * last):
                 break
-            fewest = changes
+            if changes == 0:  # the damping is all that is left to take away
+                start = x
+                sigma = sigma if violation < 0.1 * last else SIGMA_UNDAMPED
+            fewest, last = changes, violation
         if step == budget:
             break
         signs = wanted
-        x = problem.newton_point(signs, start, SIGMA_FULL)
+        x = problem.newton_point(signs, start, sigma)
     return None, step
 
 

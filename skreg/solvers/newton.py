@@ -38,6 +38,7 @@ STALLS = 10  # rounds on a settled working set that do not halve the gap: given 
 FEW = 0.02  # share of the working set that joins it, up to which it is settled as well
 SHRINK = 0.1  # of the gap that a round of coordinate descent aims at
 EPOCHS, COARSE_GAP = 100, 1e-8  # of coordinate descent in a round
+ACCURACY = 1e3 * EPS  # of the correlations on the working set, relative to |b| |A_j|
 NEAR = 0.7  # share of l1 from which a correlation may become support in the finish
 
 
@@ -76,7 +77,7 @@ def _solve_one(view: Any, penalty: Penalty, w: NDArray, settings: Any) -> Soluti
         n_iter += 1
         if lacking <= MINOR:
             stalls += 1
-            accuracy = EPS * np.sqrt(view.target_norm2)
+            accuracy = ACCURACY * np.sqrt(view.target_norm2)
             x, steps = finish(problem, x, accuracy, settings.max_iter - n_iter)
             n_iter += steps
         w = np.zeros_like(w)
