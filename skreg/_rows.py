@@ -27,6 +27,7 @@ from . import _linalg
 
 FAR = 10.0  # mean over range; beyond it, centring after the product loses too many digits
 BLOCK_BYTES = 2**23
+FEW_COLUMNS = 0.1  # share of nonzero coefficients up to which their columns are worth a copy
 MOST_FREE = 5000  # features of a sparse X that may go without a penalty
 
 
@@ -37,7 +38,7 @@ class Rows:
     A sparse X is CSC. Rows of weight zero are left out. The moments, `constant` and `rounding`
     are of the data as given, whatever was projected out.
     `mean` (p,) and `target_mean` (...) are the weighted means of the data as given; the stored X
-    has `shift` (p,) subtracted.
+    has `shift` (p,) subtracted. `uniform` says that all rows weigh the same.
     """
 
     X: Any
@@ -49,6 +50,7 @@ class Rows:
     shift: NDArray
     target_mean: NDArray
     fit_intercept: bool
+    uniform: bool
     has_rows: ClassVar[bool] = True
 
     @classmethod
@@ -77,7 +79,10 @@ class Rows:
                 overlap = (X.T @ share)[None, :]
         else:
             basis, overlap = np.zeros((n, 0)), np.zeros((0, p))
-        return cls(X, root, root * y, basis, overlap, mean, shift, target_mean, fit_intercept)
+        target, uniform = root * y, weights is None
+        return cls(
+            X, root, target, basis, overlap, mean, shift, target_mean, fit_intercept, uniform
+        )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -154,8 +159,14 @@ class Rows:
         return variances if drop_to == "mean" else variances + self.mean * self.mean
 
     def product(self, w: NDArray) -> NDArray:
-        """Return A w (..., n)."""
-        return self.root * (self.X @ w.T).T - (self.basis @ (self.overlap @ w.T)).T
+        """Return A w (..., n); a w with few nonzeros costs only its columns."""
+        used = np.flatnonzero(w.reshape(-1, self.n_features).any(axis=0))
+        X = self.X
+        if len(used) < FEW_COLUMNS * self.n_features:
+            X, overlap, w = X[:, used], self.overlap[:, used], w[..., used]
+        else:
+            overlap = self.overlap
+        return self.root * (X @ w.T).T - (self.basis @ (overlap @ w.T)).T
 
     def correlation(self, residual: NDArray) -> NDArray:
         """Return A' residual (..., p) for a residual (..., n) orthogonal to the basis."""
@@ -172,12 +183,18 @@ class Rows:
 
     def block(self, S: NDArray, T: NDArray | None = None) -> NDArray:
         """Return A_S'A_T (|S|, |T|) for indices S, T of features; T is S by default."""
-        gram = -self.overlap[:, S].T @ self.overlap[:, S if T is None else T]
-        for rows in [slice(None)] if self.is_sparse else self._blocks():
-            left = self._weighted_columns(S, rows)
-            product = left.T @ (left if T is None else self._weighted_columns(T, rows))
-            gram += product.toarray() if self.is_sparse else product
-        return gram
+        overlap = self.overlap[:, S].T @ self.overlap[:, S if T is None else T]
+        if self.is_sparse:
+            left = self._weighted_columns(S)
+            return (left.T @ (left if T is None else self._weighted_columns(T))).toarray() - overlap
+        gram = np.zeros(overlap.shape)
+        for rows in self._blocks():
+            left = self._some(S, rows)
+            right = left if T is None else self._some(T, rows)
+            gram += left.T @ (right if self.uniform else self.root[rows, None] ** 2 * right)
+        if self.uniform:
+            gram *= self.root[0] ** 2
+        return gram - overlap
 
     def kernel(self, scale: NDArray) -> NDArray:
         """Return A diag(scale^2) A' (n, n) for column factors scale (p,)."""
@@ -239,11 +256,15 @@ class Rows:
         view = replace(self, basis=basis, overlap=np.vstack([self.overlap, overlap]))
         return replace(view, target=view._project(view.target))
 
-    def _weighted_columns(self, S: NDArray | slice, rows: slice = slice(None)) -> Any:
-        """Return diag(root) X_S (n or |rows|, |S|), dense or sparse as X is, not centred."""
-        if self.is_sparse:
-            return sparse.diags(self.root) @ self.X[:, S].astype(np.float64)
-        return self.root[rows, None] * self.X[rows][:, S]
+    def _weighted_columns(self, S: NDArray | slice) -> Any:
+        """Return diag(root) X_S (n, |S|) of a sparse X, not centred."""
+        return sparse.diags(self.root) @ self.X[:, S].astype(np.float64)
+
+    def _some(self, S: NDArray, rows: slice) -> NDArray:
+        """Return X_S (|rows|, |S|) of a dense X, neither weighted nor centred; all S as a view."""
+        X = self.X[rows]
+        whole = len(S) == self.n_features and np.array_equal(S, np.arange(self.n_features))
+        return X if whole else X[:, S]
 
     def _project(self, residual: NDArray) -> NDArray:
         """Return the part of a residual (..., n) that is orthogonal to the basis."""
