@@ -38,6 +38,7 @@ class Moments:
     fit_intercept: bool = True
     has_rows: ClassVar[bool] = False
     is_sparse: ClassVar[bool] = False
+    descends_by_columns: ClassVar[bool] = False
 
     @classmethod
     def from_data(cls, X, y: NDArray, weights: NDArray | None = None) -> Moments:

@@ -196,6 +196,20 @@ class Rows:
             gram *= self.root[0] ** 2
         return gram - overlap
 
+    @property
+    def descends_by_columns(self) -> bool:
+        """Whether `sparse_columns` poses the problem: no weights, only the mean projected out."""
+        plain = self.uniform and len(self.overlap) == int(self.fit_intercept)
+        return self.is_sparse and plain and self.X.nnz < 2**31
+
+    def sparse_columns(self, S: NDArray) -> tuple[Any, NDArray, NDArray]:
+        """Return X_S (n, |S|), sparse, what to centre it by (|S|,), and y (n,), centred."""
+        centre = self.mean[S] if self.fit_intercept else np.zeros(len(S))
+        X = self.X[:, S]
+        indices = (X.indices.astype(np.int32), X.indptr.astype(np.int32))  # what the descent reads
+        X = sparse.csc_array((X.data.astype(np.float64), *indices), shape=X.shape)
+        return X, centre, self.target / self.root
+
     def kernel(self, scale: NDArray) -> NDArray:
         """Return A diag(scale^2) A' (n, n) for column factors scale (p,)."""
         n = self.shape[0]

@@ -7,27 +7,26 @@ zero, and within l1_j (positive: below it) where it is. Rounds of
 
 1. the correlations of all features, taken on the data: they give the duality gap, and the worst
    violators, which join the working set, at most doubling it;
-2. on the working set, with H = A'A + diag(ridge) of its columns, a few epochs of coordinate
-   descent: cheap, and enough while the working set still changes;
-3. once what it lacks is minor, the exact finish by Newton steps, see `finish.py`.
+2. on the working set, a few epochs of coordinate descent: cheap, and enough while the working set
+   still changes. It takes the Gram matrix H = A'A + diag(ridge), or the columns of a sparse X;
+3. once what the working set lacks is minor, the exact finish by Newton steps, see `finish.py`. With
+   thousands of sparse columns H is the wrong object, and coordinate descent goes on to the end.
 
-The linear term c of each round comes from 1, so that rounding in H is corrected.
+The linear term of each round comes from 1, so that rounding in H is corrected.
 """
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import enet_path
 
 from .._linalg import EPS
 from .._objective import Penalty
 from .._solution import Solution
+from .descent import Columns, descend
 from .finish import Quadratic, finish
 
 WHOLE = 400  # features up to which the working set is all of them from the start
@@ -38,6 +37,9 @@ STALLS = 10  # rounds on a settled working set that do not halve the gap: given 
 FEW = 0.02  # share of the working set that joins it, up to which it is settled as well
 SHRINK = 0.1  # of the gap that a round of coordinate descent aims at
 EPOCHS, COARSE_GAP = 100, 1e-8  # of coordinate descent in a round
+GRAM_MOST = 1000  # features near the support for which the columns of a sparse X are multiplied
+STUCK, GRAM_LAST = 3, 8000  # stalls after which so many are tried all the same
+LAST_EPOCHS = 1000  # of coordinate descent where there are more, which it has to finish
 ACCURACY = 1e3 * EPS  # of the correlations on the working set, relative to |b| |A_j|
 NEAR = 0.7  # share of l1 from which a correlation may become support in the finish
 
@@ -71,46 +73,26 @@ def _solve_one(view: Any, penalty: Penalty, w: NDArray, settings: Any) -> Soluti
             best = Solution(w, gap, n_iter)
         if gap <= target_gap or n_iter >= settings.max_iter or stalls >= STALLS:
             return Solution(best.coef, best.dual_gap, max(n_iter, 1))
-        lacking = working.grow(w, correlation)
-        at, problem = working.near(w, correlation)
-        x = _descend(problem, w[at], SHRINK * gap, view.target_norm2)
+        settled = working.grow(w, correlation) <= MINOR
+        stalls += settled
+        at = working.near(w, correlation)
+        most = GRAM_MOST if stalls < STUCK else GRAM_LAST
+        can_finish = not working.by_columns or len(at) <= most
+        problem = working.problem(at, w, correlation)
+        if settled and not can_finish:
+            aim, epochs = SHRINK * target_gap, LAST_EPOCHS
+        else:
+            aim, epochs = max(SHRINK * gap, COARSE_GAP * view.target_norm2), EPOCHS
+        x = descend(problem, w[at], aim / view.target_norm2, view.target_norm2, epochs)
         n_iter += 1
-        if lacking <= MINOR:
-            stalls += 1
+        if settled and can_finish:
+            problem = working.quadratic(at, w, correlation) if working.by_columns else problem
             accuracy = ACCURACY * np.sqrt(view.target_norm2)
             x, steps = finish(problem, x, accuracy, settings.max_iter - n_iter)
             n_iter += steps
         w = np.zeros_like(w)
         # Where the minimiser is not unique, rounding may leave the wrong sign on what should be 0.
         w[at] = np.maximum(x, 0.0) if penalty.positive else x
-
-
-def _descend(problem: Quadratic, x: NDArray, enough: float, target_norm2: float) -> NDArray:
-    """Return x (k,) after some epochs of scikit-learn's coordinate descent, or a gap of `enough`.
-
-    It knows one penalty for all, hence the division by the shares; and with the Gram matrix given,
-    of the data it reads the shape and y'y only.
-    """
-    if not len(x) or not np.all(problem.l1 > 0):
-        return x
-    share = problem.l1 / problem.l1[0]
-    H = problem.H if np.all(share == 1) else problem.H / np.outer(share, share)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        _, path, _ = enet_path(
-            np.zeros((1, len(x)), order="F"),
-            np.array([np.sqrt(target_norm2)]),
-            l1_ratio=1.0,
-            alphas=[problem.l1[0]],
-            precompute=H,
-            Xy=problem.c / share,
-            coef_init=x * share,
-            positive=problem.positive,
-            check_input=False,
-            max_iter=EPOCHS,
-            tol=max(COARSE_GAP, enough / target_norm2),
-        )
-    return path[:, 0] / share
 
 
 @dataclass
@@ -125,6 +107,9 @@ class _WorkingSet:
     def __post_init__(self) -> None:
         unpenalised = self.penalty.unpenalised
         self.rounding = unpenalised * self.view.rounding() if unpenalised.any() else None
+        l1, ridge = self.penalty.finite
+        plain = not ridge.any() and np.all((l1 > 0) | self.penalty.excluded)
+        self.by_columns = plain and self.view.descends_by_columns
 
     def settle(self, w: NDArray, correlation: NDArray) -> NDArray:
         """Return the correlations (p,) without the rounding of features that bear only a sign.
@@ -138,28 +123,44 @@ class _WorkingSet:
     def grow(self, w: NDArray, correlation: NDArray) -> float:
         """Add the support of w (p,) and the worst violators; return the worst relative excess."""
         lacking, new = self._candidates(w, correlation)
-        if len(new):
+        if len(new) and not self.by_columns:
             corner = self.view.block(new)
             corner.flat[:: len(new) + 1] += self.penalty.ridge[new]
             if len(self.features):
                 side = self.view.block(self.features, new)
                 corner = np.block([[self.H, side], [side.T, corner]])
             self.H = corner
-            self.features = np.concatenate([self.features, new])
+        self.features = np.concatenate([self.features, new])
         return lacking
 
-    def near(self, w: NDArray, correlation: NDArray) -> tuple[NDArray, Quadratic]:
-        """Return the features (k,) in or near the support, and the problem on them.
+    def near(self, w: NDArray, correlation: NDArray) -> NDArray:
+        """Return the features (k,) in or near the support: what others lack the next round sees."""
+        at = self.features
+        if len(at) <= SMALL:
+            return at
+        close = self.penalty.directed(correlation[at]) >= NEAR * self.penalty.l1[at]
+        return at[close | (w[at] != 0)]
 
-        What the others then lack, the next round sees.
-        """
-        at, H, q = self.features, self.H, correlation[self.features]
-        if len(at) > SMALL:
-            close = self.penalty.directed(q) >= NEAR * self.penalty.l1[at]
-            inside = np.flatnonzero(close | (w[at] != 0))
-            at, H, q = at[inside], H[inside[:, None], inside], q[inside]
-        c = q - self.penalty.ridge[at] * w[at] + H @ w[at]
-        return at, Quadratic(H, c, self.penalty.l1[at], self.penalty.positive)
+    def problem(self, at: NDArray, w: NDArray, correlation: NDArray) -> Quadratic | Columns:
+        """Return the problem on the features `at` (k,) in the form that suits the descent."""
+        if self.by_columns:
+            return Columns(
+                *self.view.sparse_columns(at), self.penalty.l1[at], self.penalty.positive
+            )
+        return self.quadratic(at, w, correlation)
+
+    def quadratic(self, at: NDArray, w: NDArray, correlation: NDArray) -> Quadratic:
+        """Return the problem on the features `at` (k,), with the Gram matrix of their columns."""
+        ridge = self.penalty.ridge[at]
+        if self.by_columns:
+            H = self.view.block(at)
+        elif len(at) == len(self.features):
+            H = self.H
+        else:
+            inside = np.flatnonzero(np.isin(self.features, at))
+            H = self.H[inside[:, None], inside]
+        c = correlation[at] - ridge * w[at] + H @ w[at]
+        return Quadratic(H, c, self.penalty.l1[at], self.penalty.positive)
 
     def _candidates(self, w: NDArray, correlation: NDArray) -> tuple[float, NDArray]:
         """Return the worst excess over l1 outside, relative to l1, and the features to add."""

@@ -1,0 +1,69 @@
+"""Coordinate descent: scikit-learn's compiled one, through its public function.
+
+It minimises |y - (X - mean) x|^2 / (2 n) + alpha |x|_1, or the same from the Gram matrix; with one
+alpha for all, so features of l1 weights l1_j come in the unit l1_j / l1_0.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import enet_path
+
+from .finish import Quadratic
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The L1 problem on the columns `X` (n, k), sparse, with their `mean` (k,), and `y` (n,)."""
+
+    X: Any
+    mean: NDArray
+    y: NDArray
+    l1: NDArray
+    positive: bool
+
+
+def descend(
+    problem: Quadratic | Columns, x: NDArray, tol: float, target_norm2: float, epochs: int
+) -> NDArray:
+    """Return x (k,) after some epochs, or at a gap of `tol` relative to the target."""
+    if not len(x) or not np.all(problem.l1 > 0):
+        return x
+    unit = problem.l1 / problem.l1[0]
+    data = _of_columns if isinstance(problem, Columns) else _of_gram
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        _, path, _ = enet_path(
+            **data(problem, unit, target_norm2),
+            l1_ratio=1.0,
+            alphas=[problem.l1[0]],
+            coef_init=x * unit,
+            positive=problem.positive,
+            check_input=False,
+            max_iter=epochs,
+            tol=tol,
+        )
+    return path[:, 0] / unit
+
+
+def _of_gram(problem: Quadratic, unit: NDArray, target_norm2: float) -> dict[str, Any]:
+    """Return the data arguments: of X and y, the shape and y'y are all that is looked at."""
+    H = problem.H if np.all(unit == 1) else problem.H / np.outer(unit, unit)
+    no_rows = np.zeros((1, len(unit)), order="F")
+    norm = np.array([np.sqrt(target_norm2)])
+    return {"X": no_rows, "y": norm, "precompute": H, "Xy": problem.c / unit}
+
+
+def _of_columns(problem: Columns, unit: NDArray, _: float) -> dict[str, Any]:
+    """Return the data arguments for sparse columns, centred by the descent itself."""
+    X = problem.X if np.all(unit == 1) else problem.X @ sparse.diags_array(1 / unit)
+    ones = np.ones(len(unit))
+    offset = {"X_offset": problem.mean / unit, "X_scale": ones}
+    return {"X": X.tocsc(), "y": problem.y, "precompute": False, **offset}
