@@ -69,7 +69,7 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
         sample_weight : array-like of shape (n_samples,) or float, default=None
             Nonnegative row weights; a row of weight 2 counts as two rows. None weighs all alike.
         coef_init : array-like of shape (n_features,) or (n_targets, n_features), default=None
-            Where the iterative solvers start, on the scale of `coef_`. None: at zero, at the
+            Where "newton" and the loops start, on the scale of `coef_`. None: at zero, at the
             previous `coef_` if `warm_start`, or at random for `solver="mask"`.
 
         Returns
@@ -181,7 +181,11 @@ def per_feature(values: Any, n_features: int, name: str, *, infinite: bool = Fal
 
 def _check_weights(sample_weight: Any, X: Any) -> NDArray | None:
     """Return the row weights (n,) in float64, or None if all rows weigh the same."""
-    if sample_weight is None or (isinstance(sample_weight, Real) and sample_weight > 0):
+    if sample_weight is None:
+        return None
+    if isinstance(sample_weight, Real):
+        if not 0 < sample_weight < np.inf:
+            raise ValueError(f"sample_weight must be positive and finite; got {sample_weight}.")
         return None
     weights = check_array(
         sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"

@@ -17,9 +17,10 @@ from ._objective import Penalty, dropout_ridge
 class DropoutRegressor(BaseRegularized):
     """Linear regression trained under dropout of the features, averaged over all masks exactly.
 
-    Dropout replaces each entry of X, with probability q_j, by its column's mean (or zero) and
-    scales the rest by 1 / (1 - q_j). For squared loss the expectation over all masks is a
-    quadratic, and the model minimises it, over the coefficients w and the intercept b::
+    Dropout replaces each entry of X, with probability q_j, by its column's mean (or zero), and
+    scales what the others differ from it by 1 / (1 - q_j). For squared loss the expectation over
+    all masks is a quadratic, and the model minimises it, over the coefficients w and the
+    intercept b::
 
         1/(2S) sum_i s_i (y_i - x_i.w - b)^2 + 1/2 sum_j q_j / (1 - q_j) m_j w_j^2
         + l1_lambda sum_j v_j |w_j| + l2_lambda/2 sum_j v_j w_j^2
@@ -65,11 +66,11 @@ class DropoutRegressor(BaseRegularized):
         which a fit counts as converged. With `tol=0` the loop `"mask"` runs all its epochs and
         does not warn.
     warm_start : bool, default=False
-        Whether the iterative solvers start at the previous `coef_`.
+        Whether "newton" and "mask" start at the previous `coef_`. The others need no start.
     random_state : int, RandomState instance or None, default=None
         Source of the masks of `solver="mask"` and of its start. Unused otherwise.
     verbose : int, default=0
-        Print the progress of the iterative solvers if positive.
+        Print the progress of "newton" and "mask" if positive.
 
     Attributes
     ----------
@@ -79,7 +80,9 @@ class DropoutRegressor(BaseRegularized):
         The intercept, 0 if `fit_intercept=False`.
     dual_gap_ : float or ndarray of shape (n_targets,)
         The certificate: a bound on how far the objective is above its minimum, in its units.
-        Evaluated on the data, for whichever solver; 0 up to rounding for the closed forms.
+        Evaluated on the data in float64, for whichever solver, up to the rounding error of the
+        correlations with the residual; 0 for the closed forms. Of a float32 fit it is that of the
+        coefficients before they are rounded to float32.
     n_iter_ : int
         Epochs, Newton steps or refinements taken; the largest of all targets.
     solver_ : str

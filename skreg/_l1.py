@@ -41,7 +41,8 @@ class L1Regressor(BaseRegularized):
     solver : {"auto", "newton", "subgradient"}, default="auto"
         - "newton" is exact: coordinate descent on a working set, finished by Newton steps.
         - "subgradient" is plain subgradient descent from zero,
-          `w -= learning_rate * (X'(X w - y) / n + l1_lambda * sign(w))`.
+          `w -= learning_rate * (X'(X w - y) / n + l1_lambda * sign(w))`, with
+          `penalty_weights`, and `l2_lambda * w` if there is an L2 part.
         - "auto" is "newton", or a closed form if there is no L1 part.
     learning_rate : float or "auto", default="auto"
         Step of `solver="subgradient"`. "auto": the inverse of the largest curvature.
@@ -56,9 +57,9 @@ class L1Regressor(BaseRegularized):
         which a fit counts as converged. With `tol=0` the loop `"subgradient"` runs all its epochs
         and does not warn.
     warm_start : bool, default=False
-        Whether the iterative solvers start at the previous `coef_`.
+        Whether "newton" and "subgradient" start at the previous `coef_`. The others need no start.
     verbose : int, default=0
-        Print the progress of the iterative solvers if positive.
+        Print the progress of "newton" and "subgradient" if positive.
 
     Attributes
     ----------
@@ -68,7 +69,9 @@ class L1Regressor(BaseRegularized):
         The intercept, 0 if `fit_intercept=False`.
     dual_gap_ : float or ndarray of shape (n_targets,)
         The certificate: a bound on how far the objective is above its minimum, in its units.
-        Evaluated on the data, for whichever solver; 0 up to rounding for the closed forms.
+        Evaluated on the data in float64, for whichever solver, up to the rounding error of the
+        correlations with the residual; 0 for the closed forms. Of a float32 fit it is that of the
+        coefficients before they are rounded to float32.
     n_iter_ : int
         Epochs, Newton steps or refinements taken; the largest of all targets.
     solver_ : str

@@ -52,9 +52,9 @@ class L2Regressor(BaseRegularized):
         which a fit counts as converged. With `tol=0` the loop `"gradient"` runs all its epochs and
         does not warn.
     warm_start : bool, default=False
-        Whether the iterative solvers start at the previous `coef_`.
+        Whether "newton" and "gradient" start at the previous `coef_`. The others need no start.
     verbose : int, default=0
-        Print the progress of the iterative solvers if positive.
+        Print the progress of "newton" and "gradient" if positive.
 
     Attributes
     ----------
@@ -64,7 +64,9 @@ class L2Regressor(BaseRegularized):
         The intercept, 0 if `fit_intercept=False`.
     dual_gap_ : float or ndarray of shape (n_targets,)
         The certificate: a bound on how far the objective is above its minimum, in its units.
-        Evaluated on the data, for whichever solver; 0 up to rounding for the closed forms.
+        Evaluated on the data in float64, for whichever solver, up to the rounding error of the
+        correlations with the residual; 0 for the closed forms. Of a float32 fit it is that of the
+        coefficients before they are rounded to float32.
     n_iter_ : int
         Epochs, Newton steps or refinements taken; the largest of all targets.
     solver_ : str

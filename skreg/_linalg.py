@@ -9,7 +9,6 @@ full rank, else Q R^-T S^-1 for the factors D V = Q R.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +18,12 @@ EPS = np.finfo(np.float64).eps
 ROUNDING = 64 * EPS
 
 
-def rounding(view: Any) -> NDArray:
-    """Return about the rounding error (p,) of A'r in a view, for residuals r up to |b|."""
-    # Not the norms of the centred columns: centring rounds at the size of what it subtracts.
-    norms2 = view.second_moments("zero") * np.max(view.target_norm2)
-    return ROUNDING * np.sqrt(norms2)
+def rounding(moments: NDArray, target_norm2: NDArray) -> NDArray:
+    """Return about the rounding error (..., p) of A'r for residuals r up to |b| (...).
+
+    `moments` (p,) are those of the columns before centring, at whose size centring rounds.
+    """
+    return ROUNDING * np.expand_dims(np.sqrt(target_norm2), -1) * np.sqrt(moments)
 
 
 @dataclass(frozen=True)

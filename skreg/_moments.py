@@ -116,8 +116,8 @@ class Moments:
         return self.variances() == 0
 
     def rounding(self) -> NDArray:
-        """Return a bound (p,) on the rounding error of correlations with residuals up to |b|."""
-        return _linalg.rounding(self)
+        """Bound (..., p) the rounding error of correlations with residuals up to |b|."""
+        return _linalg.rounding(self.second_moments("zero"), self.target_norm2)
 
     def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
         """Return A'r (..., p), minus the gradient, and |r|^2 (...), twice the loss, at w."""

@@ -15,7 +15,8 @@ Certificate. For the residual r = b - A w, any s in [0, 1], theta = s r and z = 
 
 bounds F(w) - min F (Fenchel-Young). conj_j(z) = (|z| - l1_j)_+^2 / (2 ridge_j) where ridge_j > 0;
 where ridge_j = 0, theta is feasible only if |z_j| <= l1_j, which is what s is for (El Ghaoui,
-Viallon & Rabbani, 2012). Every term is nonnegative: no cancellation of primal minus dual.
+Viallon & Rabbani, 2012). Every term is nonnegative, up to its own rounding: none of the
+cancellation of primal minus dual. See `settle` for what rounding of z is overlooked.
 """
 
 from __future__ import annotations
@@ -105,8 +106,8 @@ class Penalty:
         """Whether any feature has an L1 penalty."""
         return bool((self.l1 > 0).any())
 
-    def settle(self, w: NDArray, correlation: NDArray, rounding: NDArray) -> NDArray:
-        """Return the correlations (..., p) moved towards optimality by their `rounding` (p,).
+    def settle(self, w: NDArray, correlation: NDArray, rounding: NDArray | float) -> NDArray:
+        """Return the correlations (..., p) moved towards optimality by their `rounding` (..., p).
 
         What a correlation misses by its own rounding error says nothing about w: without this, a
         column so large that it is as good as unpenalised could never be certified.

@@ -60,7 +60,11 @@ class Rows:
             counted = weights > 0
             X, y, weights = X[counted], y[counted], weights[counted]
         n, p = X.shape
-        share = np.full(n, 1.0 / n) if weights is None else weights / weights.sum()
+        if weights is None:
+            share = np.full(n, 1.0 / n)
+        else:
+            share = weights / weights.max()  # whose sum does not overflow
+            share /= share.sum()
         root = np.sqrt(share)
         if not sparse.issparse(X):
             X = X.astype(np.float64, copy=False)
@@ -73,9 +77,11 @@ class Rows:
         shift = np.zeros(p)
         if fit_intercept:
             y = y - np.expand_dims(target_mean, -1)
+            y -= np.expand_dims(y @ share, -1)  # what rounding left, where y is far from zero
             basis, overlap = root[:, None], mean[None, :]
-            if not sparse.issparse(X) and _is_far(X, mean):
-                X, shift = X - mean, mean
+            far = _far(X, mean)
+            if far.any():
+                X, shift = _shifted(X, far, mean)
                 overlap = (X.T @ share)[None, :]
         else:
             basis, overlap = np.zeros((n, 0)), np.zeros((0, p))
@@ -150,13 +156,17 @@ class Rows:
         return np.where(variance > (10 * _linalg.EPS * self.mean) ** 2, variance, 0.0)
 
     def rounding(self) -> NDArray:
-        """Return a bound (p,) on the rounding error of correlations with residuals up to |b|."""
-        return _linalg.rounding(self)
+        """Bound (..., p) the rounding error of correlations with residuals up to |b|."""
+        return _linalg.rounding(self._stored_moments(), self.target_norm2)
 
     def second_moments(self, drop_to: str) -> NDArray:
         """Return what dropout destroys (p,): the variance, or the raw moment for drop_to="zero"."""
         variances = self.variances()
         return variances if drop_to == "mean" else variances + self.mean * self.mean
+
+    def _stored_moments(self) -> NDArray:
+        """Return the mean square of each stored column (p,), shifted but not centred."""
+        return self.variances() + (self.mean - self.shift) ** 2
 
     def product(self, w: NDArray) -> NDArray:
         """Return A w (..., n); a w with few nonzeros costs only its columns."""
@@ -244,7 +254,7 @@ class Rows:
                 )
             gram = self.block(features)
             # Centring a Gram matrix rounds at the size of the moments that are not centred.
-            raw, centred = self.second_moments("zero")[features], gram.diagonal()
+            raw, centred = self._stored_moments()[features], gram.diagonal()
             noise = np.max(np.divide(raw, centred, where=centred > 0, out=np.ones_like(raw)))
             return _linalg.from_gram(gram, most, noise)
         columns = self._project(self.columns(features).T).T
@@ -299,10 +309,31 @@ def _norm2(residual: NDArray) -> NDArray:
     return np.einsum("...i,...i->...", residual, residual)
 
 
-def _is_far(X: NDArray, mean: NDArray) -> bool:
-    """Return whether some rows show a column of X (n, p) far from zero for its spread."""
-    spread = _spread(_sample(X))
-    return bool(np.any((np.abs(mean) > FAR * spread) & (spread > 0)))
+def _far(X: Any, mean: NDArray) -> NDArray:
+    """Return the mask (p,) of columns of X (n, p) that lie far from zero for their spread.
+
+    Some rows raise the suspicion, all rows decide. Of a sparse X a column with a zero is near.
+    """
+    n = X.shape[0]
+    if sparse.issparse(X):
+        suspects = np.flatnonzero(np.diff(X.indptr) == n)
+    else:
+        suspects = np.flatnonzero(np.abs(mean) > FAR * _spread(_sample(X)))
+    far = np.zeros(len(mean), dtype=bool)
+    if len(suspects):
+        columns = X[:, suspects].toarray() if sparse.issparse(X) else X[:, suspects]
+        spread = _spread(columns)
+        far[suspects] = (np.abs(mean[suspects]) > FAR * spread) & (spread > 0)
+    return far
+
+
+def _shifted(X: Any, far: NDArray, mean: NDArray) -> tuple[Any, NDArray]:
+    """Return X (n, p) with the means of its `far` columns subtracted, and what was subtracted."""
+    if not sparse.issparse(X):
+        return X - mean, mean
+    X, shift = X.astype(np.float64), np.where(far, mean, 0.0)  # a far column has no zeros to lose
+    X.data -= np.repeat(shift, np.diff(X.indptr))
+    return X, shift
 
 
 def _sample(X: NDArray) -> NDArray:

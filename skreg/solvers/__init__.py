@@ -102,6 +102,7 @@ def minimise(
     """Solve with the named solver, or with the first of auto's that converges; return its name."""
     problem = Elimination(view, penalty)
     origin = np.zeros(view.coef_shape) if start is None else start
+    best, best_name = None, solver
     for name in _candidates(view, penalty) if solver == "auto" else [solver]:
         row = SOLVERS[name]
         if not row.exact:
@@ -115,9 +116,12 @@ def minimise(
             solution = problem.complete(row.run(rest, rest_penalty, first, settings))
         if not solution.is_within(settings.tol, view.target_norm2):
             solution = problem.certify(solution, view.rounding())
-        if solution.is_within(settings.tol, view.target_norm2):
+        gap = solution.relative_gap(view.target_norm2)
+        if best is None or gap < best.relative_gap(view.target_norm2):
+            best, best_name = solution, name
+        if gap <= settings.tol:
             break
-    return solution, name
+    return best, best_name
 
 
 def _has_l1(penalty: Penalty) -> bool:

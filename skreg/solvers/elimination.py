@@ -59,7 +59,7 @@ class Elimination:
     def certify(self, solution: Solution, rounding: NDArray | float = 0.0) -> Solution:
         """Return the solution with the gap of its coefficients, whichever way they were found.
 
-        `rounding` (p,) is the error of the correlations A'r to overlook.
+        `rounding` (..., p) is the error of the correlations A'r to overlook.
         """
         w = solution.coef
         free_gap = np.zeros(w.shape[:-1])

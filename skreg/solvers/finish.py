@@ -70,20 +70,21 @@ def finish(problem: Quadratic, x: NDArray, accuracy: float, budget: int) -> tupl
     sigma, steps = SIGMA_FIRST, 0
     x = np.where(problem.H.diagonal() > 0, x, 0.0)  # what a zero column is given costs, if anything
     full, taken = _full_steps(problem, x, accuracy, budget)
+    steps += taken
     for _ in range(PROXIMAL_STEPS):
-        steps += taken
         if full is not None or steps >= budget:
             break
         near, taken = _proximal_step(problem, x, sigma, budget - steps)
         steps += taken
         if near is None:  # too long a way for one step
-            sigma, taken = sigma / SIGMA_RETREAT, 0
+            sigma /= SIGMA_RETREAT
             continue
         # The step over sigma is the violation of the optimality conditions.
         if np.all(problem.metric * (near - x) ** 2 <= (sigma * accuracy) ** 2):
             return near, steps
         x, sigma = near, min(sigma * SIGMA_GROWTH, SIGMA_LAST)
         full, taken = _full_steps(problem, x, accuracy, budget - steps)
+        steps += taken
     return (x if full is None else full), steps
 
 
@@ -92,7 +93,8 @@ def _full_steps(
 ) -> tuple[NDArray | None, int]:
     """Solve for the signs that x (k,) asks for until it is optimal; None if that leads astray."""
     threshold = problem.l1 / problem.metric
-    x, signs, fewest, last, sigma = start, None, len(start) + 1, np.inf, SIGMA_FULL
+    x, signs, sigma = start, None, SIGMA_FULL
+    changes_before, violation_before = len(start) + 1, np.inf
     for step in range(budget + 1):
         z = problem.prox(x + (problem.c - problem.H @ x) / problem.metric, threshold)
         wanted = np.sign(z)
@@ -103,12 +105,12 @@ def _full_steps(
             if violation <= accuracy:
                 return x, step
             changes = np.count_nonzero(wanted != signs)
-            if changes >= fewest and not (changes == 0 and violation < 0.5 * last):
+            if changes >= changes_before and (changes or violation > 0.5 * violation_before):
                 break
             if changes == 0:  # the damping is all that is left to take away
                 start = x
-                sigma = sigma if violation < 0.1 * last else SIGMA_UNDAMPED
-            fewest, last = changes, violation
+                sigma = sigma if violation < 0.1 * violation_before else SIGMA_UNDAMPED
+            changes_before, violation_before = changes, violation
         if step == budget:
             break
         signs = wanted

@@ -119,7 +119,10 @@ def _masked(view: Rows, rate: NDArray, drop_to: str, rng: np.random.RandomState)
     to = (view.mean if drop_to == "mean" else 0.0) - view.shift
     offset = to - (view.mean - view.shift if view.fit_intercept else 0.0)
     if view.is_sparse:
-        base = (sparse.diags(view.root) @ view.X @ sparse.diags(1 / (1 - rate))).tocsc()
+        X = view.X.astype(np.float64)
+        X.data += np.repeat(view.shift, np.diff(X.indptr))  # entries are dropped to zero itself
+        offset = offset - to
+        base = (sparse.diags(view.root) @ X @ sparse.diags(1 / (1 - rate))).tocsc()
         column_rate = np.repeat(rate, np.diff(base.indptr))
 
         def draw() -> Any:

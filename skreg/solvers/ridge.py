@@ -58,7 +58,7 @@ def refine(make_step: Callable[..., Step]) -> Callable[..., Solution]:
 
     def solve(view: Any, penalty: Penalty, start: NDArray, settings: Any) -> Solution:
         kept = np.flatnonzero(~penalty.excluded)
-        enough = min(settings.tol, EPS) * 0.5 * np.max(view.target_norm2)
+        enough = min(settings.tol, EPS) * 0.5 * view.target_norm2
         best, last = _evaluate(view, penalty, np.zeros_like(start)), None
         try:
             step = make_step(view, kept, penalty.ridge[kept], settings)
@@ -69,7 +69,7 @@ def refine(make_step: Callable[..., Step]) -> Callable[..., Solution]:
             n_iter += 1
             last = _evaluate(view, penalty, step(best.w, best.correlation))
             best = last if last.improves_on(best) else best
-            if np.max(best.gap) <= enough:
+            if np.all(best.gap <= enough):
                 break
         return Solution(best.w, best.gap, n_iter)
 

@@ -155,7 +155,11 @@ def failing(view, asked, start, run):
 
 @pytest.mark.parametrize(
     ("sparse", "broken", "expected"),
-    [(False, ["cholesky"], "svd"), (True, ["cholesky"], "cg"), (False, ["cholesky", "svd"], "svd")],
+    [
+        (False, ["cholesky"], "svd"),
+        (True, ["cholesky"], "cg"),
+        (False, ["cholesky", "svd"], "cholesky"),
+    ],
 )
 def test_auto_goes_on_to_the_next_where_one_does_not_converge(
     sparse, broken, expected, monkeypatch
