@@ -348,3 +348,10 @@ def test_untidy_sparse_data_mean_what_they_mean(cls, solver):
     np.testing.assert_allclose(
         untidy.coef_, small(cls, solver).fit(A, y).coef_, rtol=1e-6, atol=1e-9
     )
+
+
+@pytest.mark.parametrize("weight", [0, -1.0, np.inf, np.nan])
+@each
+def test_a_scalar_weight_is_positive_and_finite(cls, weight):
+    with pytest.raises(ValueError, match="sample_weight must be positive and finite"):
+        cls().fit(X, Y, sample_weight=weight)

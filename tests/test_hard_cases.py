@@ -470,3 +470,54 @@ def test_positive_least_squares_of_more_features_than_rows(cls):
         assert (model.coef_ >= 0).all()
         excess = np.sum((X @ model.coef_ - y) ** 2) - nnls(X, y)[1] ** 2
         assert excess <= 1.01e-10 * (y @ y)
+
+
+# ---------------------------------------------------------------------------- far from the origin
+
+
+def far_column(kind):
+    """A column of mean 1e8, or one that changes in few of its rows only; and a tame one."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1000, 2))
+    X[:, 0] = 1e8 + (X[:, 0] if kind == "far" else np.isin(np.arange(1000), [5, 77, 301, 650]))
+    return X, 3 * (X[:, 0] - 1e8) + X[:, 1]
+
+
+@pytest.mark.parametrize("container", [np.asarray, sp.csc_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("kind", ["far", "rarely different"])
+@every()
+def test_far_columns_whatever_holds_them(cls, params, kind, container):
+    if params["solver"] == "svd" and container is not np.asarray:
+        pytest.skip("svd takes no sparse X")
+    if params.get("drop_to") == "zero":
+        pytest.skip("dropping to zero feels a shift: another problem")
+    X, y = far_column(kind)
+    expected = solve(cls(**params), X - np.array([1e8, 0.0]), y)[0]
+    assert_allclose(cls(**params).fit(container(X), y).coef_, expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sp.csc_array], ids=["dense", "sparse"])
+def test_least_squares_with_a_far_column(container):
+    X, y = far_column("far")
+    assert_allclose(L1Regressor(0.0).fit(container(X), y).coef_, [3, 1], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("n", "value"), [(80, 0.1), (101, 1 / 3)])
+@every()
+def test_a_constant_target_that_is_not_representable(cls, params, n, value):
+    X = np.random.default_rng(0).normal(size=(n, 3))
+    model = fit(cls, params, X, np.full(n, value))
+    assert_allclose(model.coef_, 0, atol=1e-15)
+
+
+def test_a_far_target_leaves_the_coefficients():
+    X = np.random.default_rng(0).normal(5, 1, (50, 3))
+    y = X @ [1.0, 2.0, 3.0] + np.random.default_rng(1).normal(size=50)
+    near, far = (L2Regressor(0.01).fit(X, y + shift).coef_ for shift in (0.0, 2.0**40))
+    assert_allclose(far, near, atol=1e-4)  # as 2^40 rounds y itself
+
+
+def test_huge_weights_weigh_as_others_do():
+    X, y = regression()
+    once, huge = (L1Regressor(0.1).fit(X, y, np.full(len(y), s)).coef_ for s in (1.0, 1e308))
+    assert_allclose(huge, once, rtol=1e-12)
