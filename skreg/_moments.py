@@ -7,6 +7,9 @@ With S the sum of the weights s_i, the means, and the centred moments
 are all that the objective needs of the data. Two parts merge by averaging their moments and, for
 the distance delta of their means, adding the rank-one term f (1 - f) delta delta', f being the
 share of one part (Chan, Golub & LeVeque, 1983). Nothing is subtracted, so no digits are lost.
+
+A solver cannot tell this view from `Rows`. Where the rows are at hand a fit uses these; the moments
+are for rows that are not, because there are too many or they are elsewhere.
 """
 
 from __future__ import annotations

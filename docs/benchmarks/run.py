@@ -1,0 +1,201 @@
+"""The benchmarks' command line: `python docs/benchmarks/run.py l1`.
+
+`problems` holds the suite, `solvers` who takes part, `race` how time is taken, `judge` what counts
+as solved, `measures` the rest, `report` and `plot` what becomes of the rows. Results are entered
+into a JSON file case by case, so that a run can be watched, broken off, and resumed; a case run
+again replaces its rows there. The checkout that this file is in is what is measured.
+"""
+
+import argparse
+import json
+import os
+import platform
+import signal
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PACKAGES = ["numpy", "scipy", "scikit-learn", "celer", "skglm", "numba"]
+
+
+def main(argv=None):
+    """Run the sub-command."""
+    parser = argparse.ArgumentParser(description="Benchmarks of skreg.")
+    commands = parser.add_subparsers(required=True, metavar="BENCHMARK")
+    l1 = commands.add_parser(
+        "l1",
+        help="lasso solvers: seconds to a duality gap of 1e-8",
+        description="Race this library's lasso against scikit-learn, celer, skglm (and glmnet).",
+    )
+    l1.add_argument("--quick", action="store_true", help="the small problems only")
+    l1.add_argument("--only", metavar="NAME,...", help="these problems only")
+    l1.add_argument("--ratios", metavar="R,...", help="these lambda / lambda_max only")
+    l1.add_argument("--solvers", metavar="NAME,...", help="these solvers only")
+    l1.add_argument("--peers", metavar="NAME,...", default="", help="also glmnet, lars")
+    l1.add_argument("--threads", type=int, default=1, help="of BLAS (default: 1)")
+    l1.add_argument("--limit", type=float, default=60, help="seconds per fit (default: 60)")
+    l1.add_argument("--resume", action="store_true", help="keep the rows that are there")
+    l1.add_argument("--out", type=Path, help="JSON file (default: results/l1-Nthread.json)")
+    l1.add_argument("--no-race", action="store_true", help="first fit and growth only")
+    l1.add_argument("--report", action="store_true", help="write table and picture; run nothing")
+    l1.add_argument("--list", action="store_true", help="list problems and solvers")
+    l1.set_defaults(run=run_l1)
+    arguments = parser.parse_args(argv)
+    # Before NumPy is imported, hence the imports further down.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(arguments.threads)
+    sys.path.insert(1, str(HERE.parents[1]))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a race stops its process
+    arguments.run(arguments)
+
+
+def run_l1(arguments):
+    """Race, measure the rest, and report."""
+    from problems import SUITE
+    from solvers import SOLVERS
+
+    if arguments.list:
+        for problem in SUITE:
+            print(f"{problem.name:20} {problem.about}" + (" (quick)" if problem.quick else ""))
+        print("solvers:", *(solver.name for solver in SOLVERS))
+        return
+    suffix = "-quick" if arguments.quick else ""
+    path = arguments.out or HERE / f"results/l1{suffix}-{arguments.threads}thread.json"
+    results = json.loads(path.read_text()) if path.exists() else {"rows": []}
+    if not arguments.report:
+        results.update(_circumstances(arguments), absent={})
+        solvers = _present(_chosen_solvers(SOLVERS, arguments), results)
+        problems = _chosen_problems(SUITE, arguments)
+        if not arguments.no_race:
+            for problem in problems:
+                _race_all(problem, solvers, arguments, results, path)
+        if not (arguments.quick or arguments.only or arguments.solvers):
+            _measure(solvers, results, path)
+    _report(results, SUITE, path, suffix)
+
+
+def _race_all(problem, solvers, arguments, results, path):
+    """Race at each strength of the problem, saving after each."""
+    from problems import AbsentError
+    from race import race, warm_up
+
+    kept = {(r["problem"], r["ratio"], r["solver"]) for r in results["rows"]}
+    kept = kept if arguments.resume else set()
+    ratios = problem.ratios
+    if arguments.ratios:
+        ratios = [r for r in ratios if f"{r:g}" in arguments.ratios.split(",")]
+    try:
+        X, y = problem.make()
+    except AbsentError as reason:
+        print(f"{problem.name}: skipped, {reason}", flush=True)
+        results["absent"][problem.name] = str(reason)
+        return
+    todo = {
+        ratio: [s for s in solvers if s.takes(X) and (problem.name, ratio, s.name) not in kept]
+        for ratio in ratios
+    }
+    warm_up([s for s in solvers if any(s in some for some in todo.values())], X, y)
+    for ratio, racers in todo.items():
+        if not racers:
+            continue
+        rows = race(problem, X, y, ratio, racers, arguments.limit)
+        new = {(problem.name, ratio, row["solver"]) for row in rows}
+        results["rows"] = [
+            r for r in results["rows"] if (r["problem"], r["ratio"], r["solver"]) not in new
+        ] + rows
+        _save(results, path)
+        times = ", ".join(f"{r['solver']} {r['seconds']:.3g} ({r['status']})" for r in rows)
+        print(f"{problem.name} {ratio:g}: {times}", flush=True)
+
+
+def _measure(solvers, results, path):
+    """Add the first fits of fresh processes and the growth with p."""
+    import measures
+
+    results["first_fit"] = measures.first_fit(solvers)
+    results["growth"] = measures.growth()
+    _save(results, path)
+
+
+def _report(results, suite, path, suffix):
+    """Print the table; write the page and the picture, unless this was a quick run."""
+    import report
+
+    print(report.ratio_table(results["rows"], suite), report.summary(results["rows"]), sep="\n\n")
+    if not suffix and report.ratios(results["rows"]):
+        from plot import draw
+
+        name = "l1" if results["threads"] == 1 else f"l1-{results['threads']}threads"
+        folder = HERE if path.parent == HERE / "results" else path.parent
+        (folder / f"{name}.md").write_text(report.markdown(results, suite))
+        draw(results["rows"], suite, folder / f"{name}.png")
+
+
+def _chosen_solvers(solvers, arguments):
+    """Return the solvers asked for."""
+    if arguments.solvers:
+        return _named(solvers, arguments.solvers)
+    extra = _named(solvers, arguments.peers) if arguments.peers else []
+    return [solver for solver in solvers if solver.default or solver in extra]
+
+
+def _chosen_problems(suite, arguments):
+    """Return the problems asked for."""
+    if arguments.only:
+        return _named(suite, arguments.only)
+    return [problem for problem in suite if problem.quick or not arguments.quick]
+
+
+def _named(entries, names):
+    """Return the entries of these names, separated by commas."""
+    by_name = {entry.name: entry for entry in entries}
+    unknown = set(names.split(",")) - set(by_name)
+    if unknown:
+        sys.exit(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(by_name)}")
+    return [by_name[name] for name in names.split(",")]
+
+
+def _present(solvers, results):
+    """Return the solvers that can be run here, saying which cannot."""
+    for solver in solvers:
+        reason = solver.absence()
+        if reason:
+            print(f"{solver.name}: left out, {reason}", flush=True)
+            results["absent"][solver.name] = reason
+    return [solver for solver in solvers if solver.name not in results["absent"]]
+
+
+def _circumstances(arguments):
+    """Return the machine, the versions and the settings."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [x.partition(":")[2] for x in info.read_text().splitlines() if "model name" in x]
+        cpu = names[0].strip() if names else cpu
+    versions = {"Python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "machine": {"cpu": cpu, "cores": os.cpu_count(), "system": platform.platform()},
+        "versions": versions,
+        "threads": arguments.threads,
+        "limit": arguments.limit,
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def _save(results, path):
+    """Write the JSON file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".tmp")
+    draft.write_text(json.dumps(results, indent=1) + "\n")
+    draft.replace(path)
+
+
+if __name__ == "__main__":
+    main()
