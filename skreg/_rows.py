@@ -170,7 +170,9 @@ class Rows:
 
     def product(self, w: NDArray) -> NDArray:
         """Return A w (..., n); a w with few nonzeros costs only its columns."""
-        used = np.flatnonzero(w.reshape(-1, self.n_features).any(axis=0))
+        used = np.flatnonzero(w if w.ndim == 1 else w.any(axis=0))
+        if not len(used):
+            return np.zeros((*w.shape[:-1], len(self.root)))
         X = self.X
         if len(used) < FEW_COLUMNS * self.n_features:
             X, overlap, w = X[:, used], self.overlap[:, used], w[..., used]

@@ -46,6 +46,13 @@ class _Point:
         return lower or (same and np.max(self.gap) < 0.9 * np.max(other.gap))
 
 
+def _null_model(view: Any, zeros: NDArray) -> _Point:
+    """Return what the data say of w = 0 (..., p); its objective bounds its gap."""
+    correlation, residual_norm2 = view.evaluate(zeros)
+    objective = 0.5 * residual_norm2
+    return _Point(zeros, correlation, float(np.sum(objective)), objective)
+
+
 def _evaluate(view: Any, penalty: Penalty, w: NDArray) -> _Point:
     """Return what the data say of w (..., p)."""
     correlation, residual_norm2 = view.evaluate(w)
@@ -59,7 +66,7 @@ def refine(make_step: Callable[..., Step]) -> Callable[..., Solution]:
     def solve(view: Any, penalty: Penalty, start: NDArray, settings: Any) -> Solution:
         kept = np.flatnonzero(~penalty.excluded)
         enough = min(settings.tol, EPS) * 0.5 * view.target_norm2
-        best, last = _evaluate(view, penalty, np.zeros_like(start)), None
+        best, last = _null_model(view, np.zeros_like(start)), None
         try:
             step = make_step(view, kept, penalty.ridge[kept], settings)
         except linalg.LinAlgError:  # the identity drowned in rounding: the gap will tell
