@@ -1,7 +1,9 @@
 """Coordinate descent: scikit-learn's compiled one, through its public function.
 
-It minimises |y - (X - mean) x|^2 / (2 n) + alpha |x|_1, or the same from the Gram matrix; with one
-alpha for all, so features of l1 weights l1_j come in the unit l1_j / l1_0.
+It minimises |y - X x|^2 / (2 n) + alpha |x|_1, or the same from the Gram matrix; with one alpha for
+all, so features of l1 weights l1_j come in the unit l1_j / l1_0. Its own centring of sparse columns
+costs n per coefficient; here the change of the intercept is the coefficient of one more column, so
+large that alpha is nothing to it.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import enet_path
 
 from .finish import Quadratic
+
+INTERCEPT_SCALE = 1e6
 
 
 @dataclass(frozen=True)
@@ -41,29 +45,33 @@ def descend(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         _, path, _ = enet_path(
-            **data(problem, unit, target_norm2),
+            **data(problem, unit, x, target_norm2),
             l1_ratio=1.0,
             alphas=[problem.l1[0]],
-            coef_init=x * unit,
             positive=problem.positive,
             check_input=False,
             max_iter=epochs,
             tol=tol,
         )
-    return path[:, 0] / unit
+    return path[: len(x), 0] / unit
 
 
-def _of_gram(problem: Quadratic, unit: NDArray, target_norm2: float) -> dict[str, Any]:
+def _of_gram(problem: Quadratic, unit: NDArray, x: NDArray, target_norm2: float) -> dict[str, Any]:
     """Return the data arguments: of X and y, the shape and y'y are all that is looked at."""
     H = problem.H if np.all(unit == 1) else problem.H / np.outer(unit, unit)
     no_rows = np.zeros((1, len(unit)), order="F")
     norm = np.array([np.sqrt(target_norm2)])
-    return {"X": no_rows, "y": norm, "precompute": H, "Xy": problem.c / unit}
+    data = {"X": no_rows, "y": norm, "coef_init": x * unit}
+    return {**data, "precompute": H, "Xy": problem.c / unit}
 
 
-def _of_columns(problem: Columns, unit: NDArray, _: float) -> dict[str, Any]:
-    """Return the data arguments for sparse columns, centred by the descent itself."""
+def _of_columns(problem: Columns, unit: NDArray, x: NDArray, _: float) -> dict[str, Any]:
+    """Return the data arguments for sparse columns, the intercept's last: it settles each epoch."""
     X = problem.X if np.all(unit == 1) else problem.X @ sparse.diags_array(1 / unit)
-    ones = np.ones(len(unit))
-    offset = {"X_offset": problem.mean / unit, "X_scale": ones}
-    return {"X": X.tocsc(), "y": problem.y, "precompute": False, **offset}
+    y, coef = problem.y, x * unit
+    if problem.mean.any():
+        signs = [1.0, -1.0] if problem.positive else [1.0]  # the intercept may go either way
+        ones = sparse.csc_array(np.outer(np.full(len(y), INTERCEPT_SCALE), signs))
+        X, y = sparse.hstack([X, ones]), y + problem.mean @ x
+        coef = np.append(coef, np.zeros(len(signs)))
+    return {"X": X.tocsc(), "y": y, "coef_init": coef, "precompute": False}
