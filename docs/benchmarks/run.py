@@ -1,9 +1,9 @@
-"""The benchmarks' command line: `python docs/benchmarks/run.py l1`.
+"""The benchmarks' command line: `python docs/benchmarks/run.py l1`, or `diabetes`.
 
-`problems` holds the suite, `solvers` who takes part, `race` how time is taken, `judge` what counts
-as solved, `measures` the rest, `report` and `plot` what becomes of the rows. Results are entered
-into a JSON file case by case, so that a run can be watched, broken off, and resumed; a case run
-again replaces its rows there. The checkout that this file is in is what is measured.
+Of l1, `problems` holds the suite, `solvers` who takes part, `race` how time is taken, `judge` what
+counts as solved, `measures` the rest, `report` and `plot` what becomes of the rows. Results are
+entered into a JSON file case by case, so that a run can be watched, broken off, and resumed; a case
+run again replaces its rows there. The checkout that this file is in is what is measured.
 """
 
 import argparse
@@ -42,6 +42,9 @@ def main(argv=None):
     l1.add_argument("--report", action="store_true", help="write table and picture; run nothing")
     l1.add_argument("--list", action="store_true", help="list problems and solvers")
     l1.set_defaults(run=run_l1)
+    small = commands.add_parser("diabetes", help="fit and predict on 442 x 10, in milliseconds")
+    small.add_argument("--threads", type=int, default=1, help="of BLAS (default: 1)")
+    small.set_defaults(run=run_diabetes)
     arguments = parser.parse_args(argv)
     # Before NumPy is imported, hence the imports further down.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -49,6 +52,13 @@ def main(argv=None):
     sys.path.insert(1, str(HERE.parents[1]))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a race stops its process
     arguments.run(arguments)
+
+
+def run_diabetes(arguments):
+    """Print the milliseconds of fits and predictions on the diabetes data."""
+    import diabetes
+
+    diabetes.report()
 
 
 def run_l1(arguments):
