@@ -98,13 +98,13 @@ class Penalty:
 
     @cached_property
     def _is_ridged(self) -> bool:
-        """Whether any feature has a ridge."""
-        return bool((self.ridge > 0).any())
+        """Whether a feature that is not excluded has a ridge."""
+        return bool(self.finite[1].any())
 
     @cached_property
-    def _has_l1(self) -> bool:
-        """Whether any feature has an L1 penalty."""
-        return bool((self.l1 > 0).any())
+    def has_l1(self) -> bool:
+        """Whether a feature that is not excluded has an L1 weight."""
+        return bool(self.finite[0].any())
 
     def settle(self, w: NDArray, correlation: NDArray, rounding: NDArray | float) -> NDArray:
         """Return the correlations (..., p) moved towards optimality by their `rounding` (..., p).
@@ -122,7 +122,7 @@ class Penalty:
         """Bound F(w) - min F from w (..., p), `correlation` = A'r (..., p) and |r|^2 (...)."""
         scale = self._feasible_scale(correlation, self.ridge == 0)
         gap = self._gap_at(scale, w, correlation, residual_norm2)
-        if self._is_ridged and self._has_l1:
+        if self._is_ridged and self.has_l1:
             # Where the ridge is tiny its conjugate is steep, and a smaller s may bound better: that
             # of the lasso with the rows sqrt(ridge) added to A.
             augmented = correlation - self.finite[1] * w

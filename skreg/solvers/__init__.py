@@ -85,7 +85,7 @@ def check(solver: str, penalty: Penalty, view: Any) -> None:
         return
     row = SOLVERS[solver]
     obstacles = {
-        "an L1 penalty": _has_l1(penalty) and not row.l1,
+        "an L1 penalty": penalty.has_l1 and not row.l1,
         "positive=True": penalty.positive and not row.positive,
         "moments in place of the rows": row.rows and not view.has_rows,
     }
@@ -124,14 +124,9 @@ def minimise(
     return best, best_name
 
 
-def _has_l1(penalty: Penalty) -> bool:
-    """Return whether a feature that is not excluded has an L1 weight."""
-    return bool(np.any((penalty.l1 > 0) & ~penalty.excluded))
-
-
 def _candidates(view: Any, penalty: Penalty) -> list[str]:
     """Return the exact solvers that suit the problem, the likeliest first."""
-    if penalty.positive or _has_l1(penalty):
+    if penalty.positive or penalty.has_l1:
         return ["newton"]
     if not view.has_rows:
         return ["cholesky"]
