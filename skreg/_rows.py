@@ -27,6 +27,7 @@ from . import _linalg
 
 FAR = 10.0  # mean over range; beyond it, centring after the product loses too many digits
 BLOCK_BYTES = 2**23
+SAMPLE = 8  # rows at either end that raise the suspicion of a constant or far column
 FEW_COLUMNS = 0.1  # share of nonzero coefficients up to which their columns are worth a copy
 MOST_FREE = 5000  # features of a sparse X that may go without a penalty
 
@@ -164,6 +165,11 @@ class Rows:
         variances = self.variances()
         return variances if drop_to == "mean" else variances + self.mean * self.mean
 
+    @property
+    def _is_centred_only(self) -> bool:
+        """Whether nothing is projected out but the mean."""
+        return len(self.overlap) == int(self.fit_intercept)
+
     def _stored_moments(self) -> NDArray:
         """Return the mean square of each stored column (p,), shifted but not centred."""
         return self.variances() + (self.mean - self.shift) ** 2
@@ -171,14 +177,14 @@ class Rows:
     def product(self, w: NDArray) -> NDArray:
         """Return A w (..., n); a w with few nonzeros costs only its columns."""
         used = np.flatnonzero(w if w.ndim == 1 else w.any(axis=0))
-        if not len(used):
-            return np.zeros((*w.shape[:-1], len(self.root)))
-        X = self.X
+        X, overlap = self.X, self.overlap
         if len(used) < FEW_COLUMNS * self.n_features:
-            X, overlap, w = X[:, used], self.overlap[:, used], w[..., used]
-        else:
-            overlap = self.overlap
-        return self.root * (X @ w.T).T - (self.basis @ (overlap @ w.T)).T
+            X, overlap, w = X[:, used], overlap[:, used], w[..., used]
+        product = (X @ w.T).T
+        if self._is_centred_only:
+            product -= np.expand_dims(w @ overlap[0], -1) if self.fit_intercept else 0.0
+            return self.root * product
+        return self.root * product - (self.basis @ (overlap @ w.T)).T
 
     def correlation(self, residual: NDArray) -> NDArray:
         """Return A' residual (..., p) for a residual (..., n) orthogonal to the basis."""
@@ -186,7 +192,7 @@ class Rows:
 
     def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
         """Return A'r (..., p), minus the gradient, and |r|^2 (...), twice the loss, at w."""
-        residual = self.target - self.product(w)
+        residual = self.target - self.product(w) if w.any() else self.target
         return self.correlation(residual), _norm2(residual)
 
     def curvature(self, w: NDArray) -> NDArray:
@@ -211,8 +217,7 @@ class Rows:
     @property
     def descends_by_columns(self) -> bool:
         """Whether `sparse_columns` poses the problem: no weights, only the mean projected out."""
-        plain = self.uniform and len(self.overlap) == int(self.fit_intercept)
-        return self.is_sparse and plain and self.X.nnz < 2**31
+        return self.is_sparse and self.uniform and self._is_centred_only and self.X.nnz < 2**31
 
     def sparse_columns(self, S: NDArray) -> tuple[Any, NDArray, NDArray]:
         """Return X_S (n, |S|), sparse, what to centre it by (|S|,), and y (n,), centred."""
@@ -284,7 +289,9 @@ class Rows:
 
     def _weighted_columns(self, S: NDArray | slice) -> Any:
         """Return diag(root) X_S (n, |S|) of a sparse X, not centred."""
-        return sparse.diags(self.root) @ self.X[:, S].astype(np.float64)
+        columns = self.X[:, S].astype(np.float64)  # a copy
+        columns.data *= self.root[columns.indices]
+        return columns
 
     def _some(self, S: NDArray, rows: slice) -> NDArray:
         """Return X_S (|rows|, |S|) of a dense X, neither weighted nor centred; all S as a view."""
@@ -339,8 +346,8 @@ def _shifted(X: Any, far: NDArray, mean: NDArray) -> tuple[Any, NDArray]:
 
 
 def _sample(X: NDArray) -> NDArray:
-    """Return some of the rows of X (n, p)."""
-    return X[:: max(1, len(X) // 64)]
+    """Return the first and the last rows of X (n, p): few cache lines of each column."""
+    return np.concatenate([X[:SAMPLE], X[-SAMPLE:]])
 
 
 def _spread(X: NDArray) -> NDArray:

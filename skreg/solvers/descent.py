@@ -67,11 +67,20 @@ def _of_gram(problem: Quadratic, unit: NDArray, x: NDArray, target_norm2: float)
 
 def _of_columns(problem: Columns, unit: NDArray, x: NDArray, _: float) -> dict[str, Any]:
     """Return the data arguments for sparse columns, the intercept's last: it settles each epoch."""
-    X = problem.X if np.all(unit == 1) else problem.X @ sparse.diags_array(1 / unit)
+    X = problem.X if np.all(unit == 1) else (problem.X @ sparse.diags_array(1 / unit)).tocsc()
     y, coef = problem.y, x * unit
     if problem.mean.any():
         signs = [1.0, -1.0] if problem.positive else [1.0]  # the intercept may go either way
-        ones = sparse.csc_array(np.outer(np.full(len(y), INTERCEPT_SCALE), signs))
-        X, y = sparse.hstack([X, ones]), y + problem.mean @ x
+        X, y = _with_constant(X, INTERCEPT_SCALE * np.array(signs)), y + problem.mean @ x
         coef = np.append(coef, np.zeros(len(signs)))
-    return {"X": X.tocsc(), "y": y, "coef_init": coef, "precompute": False}
+    return {"X": X, "y": y, "coef_init": coef, "precompute": False}
+
+
+def _with_constant(X: Any, values: NDArray) -> Any:
+    """Return a sparse X (n, k) with a constant column for each of the `values` (c,) at its end."""
+    n, k = X.shape
+    data = np.concatenate([X.data, np.repeat(values, n)])
+    indices = np.concatenate([X.indices, *[np.arange(n, dtype=X.indices.dtype)] * len(values)])
+    ends = X.indptr[-1] + n * np.arange(1, len(values) + 1, dtype=X.indptr.dtype)
+    indptr = np.concatenate([X.indptr, ends])
+    return sparse.csc_array((data, indices, indptr), shape=(n, k + len(values)))
