@@ -41,6 +41,7 @@ class Moments:
     fit_intercept: bool = True
     has_rows: ClassVar[bool] = False
     is_sparse: ClassVar[bool] = False
+    is_tall: ClassVar[bool] = True
     descends_by_columns: ClassVar[bool] = False
 
     @classmethod

@@ -111,6 +111,11 @@ class Rows:
         """Return whether X is sparse."""
         return sparse.issparse(self.X)
 
+    @property
+    def is_tall(self) -> bool:
+        """Whether the Gram matrix of all columns is no larger than what X holds."""
+        return not self.is_sparse and self.shape[0] >= self.shape[1]
+
     @cached_property
     def target_norm2(self) -> NDArray:
         """Return |b|^2 (...)."""
@@ -206,7 +211,7 @@ class Rows:
             left = self._weighted_columns(S)
             return (left.T @ (left if T is None else self._weighted_columns(T))).toarray() - overlap
         gram = np.zeros(overlap.shape)
-        for rows in self._blocks():
+        for rows in self._blocks(at_least=4 * max(overlap.shape)):  # else adding up counts
             left = self._some(S, rows)
             right = left if T is None else self._some(T, rows)
             gram += left.T @ (right if self.uniform else self.root[rows, None] ** 2 * right)
@@ -305,10 +310,10 @@ class Rows:
             residual = residual - (self.basis @ (self.basis.T @ residual.T)).T
         return residual
 
-    def _blocks(self) -> Iterator[slice]:
-        """Yield slices of rows of about BLOCK_BYTES each."""
+    def _blocks(self, at_least: int = 1) -> Iterator[slice]:
+        """Yield slices of rows, of about BLOCK_BYTES each."""
         n, p = self.shape
-        step = max(1, BLOCK_BYTES // (8 * p))
+        step = max(at_least, BLOCK_BYTES // (8 * p))
         for start in range(0, n, step):
             yield slice(start, start + step)
 
@@ -347,7 +352,7 @@ def _shifted(X: Any, far: NDArray, mean: NDArray) -> tuple[Any, NDArray]:
 
 def _sample(X: NDArray) -> NDArray:
     """Return the first and the last rows of X (n, p): few cache lines of each column."""
-    return np.concatenate([X[:SAMPLE], X[-SAMPLE:]])
+    return X[np.arange(-SAMPLE, SAMPLE) % len(X)]
 
 
 def _spread(X: NDArray) -> NDArray:
