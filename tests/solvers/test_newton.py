@@ -106,6 +106,19 @@ def test_the_steps_are_few(data, share, most):
     assert solution.dual_gap <= 1e-12 * problem.null
 
 
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("small support", 5), ("strong correlation", 10), ("near saturation", 9)],
+)
+def test_the_passes_over_the_data_are_few(name, most, monkeypatch):
+    # A pass takes the residual and the correlations of all features. Taken: 4, 8 and 7.
+    evaluate, passes = Rows.evaluate, []
+    monkeypatch.setattr(Rows, "evaluate", lambda view, w: passes.append(w) or evaluate(view, w))
+    data, share, _ = FIXED[name]
+    solve(*data, lasso(*data, share))
+    assert len(passes) <= most
+
+
 @pytest.fixture(scope="module", params=[0.3, 0.05])
 def doubled(request):
     """The solutions for some columns, and for them and their doubles."""
