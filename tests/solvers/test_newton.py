@@ -89,9 +89,9 @@ def twice(X):
 
 FIXED = {  # the data, the share of lambda_max, the steps allowed: about twice those taken
     "small support": (stationary(200, 1000, 0.5, 0), 0.1, 8),
-    "strong correlation": (stationary(300, 800, 0.95, 1), 0.02, 14),
-    "near saturation": (stationary(100, 600, 0.0, 2), 0.003, 60),
-    "near saturation, correlated": (stationary(100, 600, 0.9, 2), 0.003, 70),
+    "strong correlation": (stationary(300, 800, 0.95, 1), 0.02, 18),
+    "near saturation": (stationary(100, 600, 0.0, 2), 0.003, 46),
+    "near saturation, correlated": (stationary(100, 600, 0.9, 2), 0.003, 36),
 }
 each_fixed = pytest.mark.parametrize(("data", "share", "most"), FIXED.values(), ids=FIXED)
 
