@@ -3,6 +3,13 @@
 from ._dropout import DropoutRegressor
 from ._l1 import L1Regressor
 from ._l2 import L2Regressor
+from ._path import RegularizationPath, regularization_path
 
-__all__ = ["DropoutRegressor", "L1Regressor", "L2Regressor"]
+__all__ = [
+    "DropoutRegressor",
+    "L1Regressor",
+    "L2Regressor",
+    "RegularizationPath",
+    "regularization_path",
+]
 __version__ = "0.1.0.dev0"

@@ -45,6 +45,7 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Fit and predict for a penalty that the subclass states."""
 
     _family: str
+    _path_parameter: str
 
     def _penalty(self, view: Any) -> Penalty:
         """Return the penalty on the features of `view`."""
@@ -89,16 +90,7 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
             If the duality gap, relative to that of the null model's loss, is above `tol`.
         """
         with _unchanged_on_error(self):
-            X, y = validate_data(
-                self,
-                X,
-                y,
-                accept_sparse="csc",
-                dtype=FLOATS,
-                multi_output=True,
-                y_numeric=True,
-            )
-            weights = _check_weights(sample_weight, X)
+            X, y, weights = self._check_data(X, y, sample_weight)
             view = Rows.from_data(X, y, weights, self.fit_intercept)
             return self._solve(view, X.dtype, coef_init)
 
@@ -124,6 +116,19 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
         row = solvers.SOLVERS.get(self.solver)
         tags.input_tags.sparse = row is None or row.sparse
         return tags
+
+    def _check_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, NDArray, Any]:
+        """Return X (n, p), y (n,) or (n, targets) and the weights (n,) or None, all validated."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csc",
+            dtype=FLOATS,
+            multi_output=True,
+            y_numeric=True,
+        )
+        return X, y, _check_weights(sample_weight, X)
 
     def _solve(self, view: Any, dtype: Any, coef_init: Any) -> Any:
         """Minimise the objective on `view`; set the fitted attributes, in `dtype`; return self."""

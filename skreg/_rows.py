@@ -129,7 +129,7 @@ class Rows:
 
     def intercept(self, w: NDArray) -> NDArray:
         """Return the intercepts (...) that go with w (..., p)."""
-        return (self.target_mean - w @ self.mean) if self.fit_intercept else 0.0 * self.target_mean
+        return self.target_mean - w @ self.mean if self.fit_intercept else np.zeros(w.shape[:-1])
 
     def constant(self) -> NDArray:
         """Return the mask (p,) of the columns that are the same in every row."""
@@ -149,6 +149,11 @@ class Rows:
 
     def variances(self) -> NDArray:
         """Return the weighted variance of each column (p,), exactly 0 for a constant one."""
+        return self._variances
+
+    @cached_property
+    def _variances(self) -> NDArray:
+        """What `variances` returns (p,); a path asks for every value."""
         mass = self.root * self.root
         if self.is_sparse:
             X = self.X.astype(np.float64, copy=False)
@@ -256,6 +261,14 @@ class Rows:
         columns = self.root[rows, None] * columns
         others = slice(int(self.fit_intercept), None)
         return columns - self.basis[rows, others] @ self.overlap[others, S]
+
+    def images(self, V: NDArray) -> Iterator[tuple[slice, NDArray]]:
+        """Yield slices of rows and those rows of A V (|slice|, k), for V (p, k)."""
+        X = self.X.tocsr() if self.is_sparse else self.X
+        basis = self.basis @ np.eye(len(self.overlap))  # of a sparse X it may be an operator
+        within = self.overlap @ V
+        for rows in self._blocks():
+            yield rows, self.root[rows, None] * (X[rows] @ V) - basis[rows] @ within
 
     def factor(self, features: NDArray) -> _linalg.LeastSquares:
         """Return the least-squares factors of the columns `features` (f,) of A."""

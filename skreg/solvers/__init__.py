@@ -5,7 +5,7 @@ To add a solver, write `run(view, penalty, start, settings) -> Solution` and giv
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,6 +122,20 @@ def minimise(
         if gap <= settings.tol:
             break
     return best, best_name
+
+
+def follow(
+    view: Any,
+    penalties: Iterable[Penalty],
+    solver: str,
+    start: NDArray | None,
+    settings: Settings,
+) -> Iterator[tuple[Solution, str]]:
+    """Minimise for one penalty after another, each from where the one before ended."""
+    for penalty in penalties:
+        solution, name = minimise(view, penalty, solver, start, settings)
+        yield solution, name
+        start = solution.coef
 
 
 def _candidates(view: Any, penalty: Penalty) -> list[str]:
