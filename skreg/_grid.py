@@ -99,11 +99,15 @@ def automatic(
     axis: Axis, view: Any, unit: Penalty, n_values: int, eps: float | None = None
 ) -> NDArray:
     """Return a grid (n_values,), descending, geometric in the strength from 1 to eps of the top."""
+    top = axis.top(view, unit) or ANY_TOP
+    return axis.value(np.geomspace(top, top * (axis.eps if eps is None else eps), n_values))
+
+
+def check_size(n_values: Any, eps: Any) -> None:
+    """Raise TypeError or ValueError for what cannot be the length and the depth of a grid."""
     check_scalar(n_values, "n_values", Integral, min_val=1)
     if eps is not None:
         check_scalar(eps, "eps", Real, min_val=0, max_val=1, include_boundaries="neither")
-    top = axis.top(view, unit) or ANY_TOP
-    return axis.value(np.geomspace(top, top * (axis.eps if eps is None else eps), n_values))
 
 
 def checked(axis: Axis, values: Any, name: str) -> NDArray:

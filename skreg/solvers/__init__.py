@@ -17,8 +17,6 @@ from .._solution import Solution
 from . import gradient, newton, ridge
 from .elimination import Elimination
 
-LARGE_SIDE = 5000  # the smaller side from which sparse designs are iterated on, not factored
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -144,7 +142,7 @@ def _candidates(view: Any, penalty: Penalty) -> list[str]:
         return ["newton"]
     if not view.has_rows:
         return ["cholesky"]
-    if view.is_sparse and min(view.shape) > LARGE_SIDE:
+    if view.is_sparse and min(view.shape) > ridge.LARGE_SIDE:
         return ["cg"]
     factored = "dual" if view.shape[1] > view.shape[0] else "cholesky"
     if view.is_sparse:

@@ -77,7 +77,8 @@ class Elimination:
             return free_gap
         penalty = penalty.exclude(self.penalty.free)
         correlation, residual_norm2 = self.rest[0].evaluate(w)
-        correlation = penalty.settle(w, correlation, rounding)
+        if np.any(rounding):
+            correlation = penalty.settle(w, correlation, rounding)
         return free_gap + penalty.dual_gap(w, correlation, residual_norm2)
 
     def _basis_residual(self, w: NDArray) -> NDArray:

@@ -26,6 +26,7 @@ from .._solution import Solution
 Step = Callable[[NDArray, NDArray], NDArray]
 """Takes w (..., p) and A'(b - A w) (..., p) to a better w."""
 
+LARGE_SIDE = 5000  # the smaller side from which sparse designs are iterated on, not factored
 CG_RTOL = 1e-4  # of one step; the refinement does the rest
 
 

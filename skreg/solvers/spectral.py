@@ -1,16 +1,16 @@
 """Closed forms for many strengths: one eigendecomposition serves all ridges fixed + t * varying.
 
-With M = diag(varying) and B = A M^-1/2, the coefficients at strength t are
+With M = diag(varying), the coefficients at strength t are
 
-    w(t) = M^-1/2 Q (L + t)^-1 Q' M^-1/2 A'b,      Q L Q' = B'B + M^-1/2 diag(fixed) M^-1/2,
+    w(t) = V (L + t)^-1 V'A'b,      V = M^-1/2 Q,    M^-1/2 (A'A + diag(fixed)) M^-1/2 = Q L Q',
 
-and where there are more features than rows and nothing is fixed, with the n x n side in its place,
+or, with more features than rows and nothing fixed, from the n x n side,
 
-    w(t) = M^-1 A' U (L + t)^-1 U'b,               U L U' = BB'.
+    w(t) = M^-1 A'U (L + t)^-1 U'b,                  A M^-1 A' = U L U'.
 
 A further strength costs two products with the eigenvectors. The diagonal of the hat matrix
-A (A'A + fixed + t M)^-1 A' (leverages) and its trace (degrees of freedom) come from the same
-factors. One refinement with the residual taken on the data corrects rounding where it shows.
+A (A'A + diag(fixed) + t M)^-1 A' (leverages) and its trace (degrees of freedom) come from the same
+factors. Where rounding shows, one refinement with the residual taken on the data corrects it.
 """
 
 from __future__ import annotations
@@ -27,171 +27,212 @@ from .._linalg import EPS
 from .._objective import Penalty
 from .._solution import Solution
 from .elimination import Elimination
+from .ridge import LARGE_SIDE
 
-BLOCK_BYTES = 2**25
-
-
-@dataclass(frozen=True)
-class Primal:
-    """B'B + fixed in eigenvalues L (k,) and vectors M^-1/2 Q (p, k); zeros where excluded."""
-
-    eigenvalues: NDArray
-    vectors: NDArray
-    explained: NDArray  # the diagonal of Q'B'B Q (k,)
-
-    @classmethod
-    def of(cls, view: Any, kept: NDArray, fixed: NDArray, varying: NDArray) -> Primal:
-        """Factor the kept features of the view."""
-        scale = 1.0 / np.sqrt(varying)
-        side = view.block(kept) * np.outer(scale, scale)
-        offset = fixed * scale * scale
-        side.flat[:: len(side) + 1] += offset
-        eigenvalues, Q = linalg.eigh(side, overwrite_a=True, check_finite=False, driver="evd")
-        explained = np.maximum(eigenvalues - offset @ (Q * Q), 0.0)
-        vectors = np.zeros((view.n_features, len(kept)))
-        vectors[kept] = scale[:, None] * Q
-        return cls(np.maximum(eigenvalues, 0.0), vectors, explained)
-
-    def solve(self, q: NDArray, t: NDArray) -> NDArray:
-        """Return (A'A + fixed + t M)^-1 q for q (..., p) and t (..., 1)."""
-        return (q @ self.vectors / (self.eigenvalues + t)) @ self.vectors.T
-
-    def leverages(self, rows: Any, ts: NDArray) -> Iterator[tuple[slice, NDArray]]:
-        """Yield slices of the rows and their leverages (m, |slice|)."""
-        inverse = 1.0 / (self.eigenvalues + ts[:, None])
-        for some, image in rows.images(self.vectors):
-            yield some, inverse @ np.square(image, out=image).T
-
-    def degrees_of_freedom(self, ts: NDArray) -> NDArray:
-        """Return the trace of the hat matrix (m,)."""
-        return np.sum(self.explained / (self.eigenvalues + ts[:, None]), axis=1)
+CHUNK_BYTES = 2**24  # of the coefficients, and of the residuals, that are worked on at a time
 
 
 @dataclass(frozen=True)
-class Dual:
-    """BB' in eigenvalues L (n,) and vectors U (n, n); `scale` is 1 / varying (p,), 0 if excluded."""
+class _Factors:
+    """Eigenvalues L (k,), vectors V or U, and `image` (..., k): the target in their terms."""
 
     view: Any
     eigenvalues: NDArray
     vectors: NDArray
-    scale: NDArray
+    image: NDArray
 
-    @classmethod
-    def of(cls, view: Any, kept: NDArray, fixed: NDArray, varying: NDArray) -> Dual:
-        """Factor the rows of the view."""
-        scale = np.zeros(view.n_features)
-        scale[kept] = 1.0 / varying
-        kernel = view.kernel(np.sqrt(scale))
-        eigenvalues, U = linalg.eigh(kernel, overwrite_a=True, check_finite=False, driver="evd")
-        return cls(view, np.maximum(eigenvalues, 0.0), U, scale)
+    def first(self, t: NDArray) -> NDArray:
+        """Return w (..., p) at strengths t (..., 1)."""
+        return self.expand(self.image * self._inverse(t))
 
     def solve(self, q: NDArray, t: NDArray) -> NDArray:
-        """Return (A'A + t M)^-1 q for q (..., p) and t (..., 1)."""
-        z = self.scale * q
-        rows = (self.view.product(z) @ self.vectors / (self.eigenvalues + t)) @ self.vectors.T
-        return (z - self.scale * self.view.correlation(rows)) / t
+        """Return (A'A + fixed + t M)^-1 q (..., p) for q (..., p) in the range of A'."""
+        return self.expand(self.project(q) * self._inverse(t))
+
+    def _inverse(self, t: NDArray) -> NDArray:
+        """Return 1 / (L + t) (..., k), and 0 where that is nothing but rounding."""
+        shifted = self.eigenvalues + t
+        noise = len(self.eigenvalues) * EPS * np.max(self.eigenvalues, initial=0.0)
+        return np.divide(1.0, shifted, where=shifted > noise, out=np.zeros_like(shifted))
+
+
+@dataclass(frozen=True)
+class _Primal(_Factors):
+    """The p x p side; `vectors` V (p, k), and `explained` (k,), the diagonal of V'A'A V."""
+
+    explained: NDArray
+
+    @classmethod
+    def of(cls, view: Any, kept: NDArray, fixed: NDArray, varying: NDArray) -> _Primal:
+        """Factor the features `kept` (k,), whose ridge is fixed + t * varying (k,)."""
+        scale = 1.0 / np.sqrt(varying)
+        offset = fixed / varying
+        side = view.block(kept) * np.outer(scale, scale)
+        side.flat[:: len(side) + 1] += offset
+        eigenvalues, Q = _eigh(side)
+        vectors = np.zeros((view.n_features, len(kept)))
+        vectors[kept] = scale[:, None] * Q
+        image = view.evaluate(np.zeros(view.coef_shape))[0] @ vectors
+        return cls(view, eigenvalues, vectors, image, np.maximum(eigenvalues - offset @ Q**2, 0.0))
+
+    def project(self, q: NDArray) -> NDArray:
+        """Return V'q (..., k)."""
+        return q @ self.vectors
+
+    def expand(self, z: NDArray) -> NDArray:
+        """Return V z (..., p)."""
+        return z @ self.vectors.T
 
     def leverages(self, rows: Any, ts: NDArray) -> Iterator[tuple[slice, NDArray]]:
         """Yield slices of the rows and their leverages (m, |slice|)."""
-        inverse = self.eigenvalues / (self.eigenvalues + ts[:, None])
-        yield slice(0, len(self.vectors)), inverse @ (self.vectors**2).T
+        inverse = self._inverse(ts[:, None])
+        for some, image in rows.images(self.vectors):
+            yield some, inverse @ np.square(image, out=image).T
 
-    def degrees_of_freedom(self, ts: NDArray) -> NDArray:
-        """Return the trace of the hat matrix (m,)."""
-        return np.sum(self.eigenvalues / (self.eigenvalues + ts[:, None]), axis=1)
+    def trace(self, ts: NDArray) -> NDArray:
+        """Return the sum of the leverages (m,)."""
+        return self._inverse(ts[:, None]) @ self.explained
+
+
+@dataclass(frozen=True)
+class _Dual(_Factors):
+    """The n x n side; `vectors` U (n, n), and `scale` (p,) = 1 / varying, 0 for the excluded."""
+
+    scale: NDArray
+
+    @classmethod
+    def of(cls, view: Any, kept: NDArray, fixed: NDArray, varying: NDArray) -> _Dual:
+        """Factor for the features `kept` (k,), whose ridge is t * varying (k,)."""
+        scale = np.zeros(view.n_features)
+        scale[kept] = 1.0 / varying
+        eigenvalues, U = _eigh(view.kernel(np.sqrt(scale)))
+        return cls(view, eigenvalues, U, view.target @ U, scale)
+
+    def project(self, q: NDArray) -> NDArray:
+        """Return U'r (..., n) for q = A'r (..., p)."""
+        # A M^-1 A' r = U L U'r. What L annihilates, A' does too.
+        return self.view.product(self.scale * q) @ self.vectors * self._inverse(np.zeros(1))
+
+    def expand(self, z: NDArray) -> NDArray:
+        """Return M^-1 A'U z (..., p)."""
+        return self.scale * self.view.correlation(z @ self.vectors.T)
+
+    def leverages(self, rows: Any, ts: NDArray) -> Iterator[tuple[slice, NDArray]]:
+        """Yield slices of the rows and their leverages (m, |slice|)."""
+        yield slice(0, len(self.vectors)), self._shares(ts) @ np.square(self.vectors).T
+
+    def trace(self, ts: NDArray) -> NDArray:
+        """Return the sum of the leverages (m,)."""
+        return self._shares(ts).sum(axis=1)
+
+    def _shares(self, ts: NDArray) -> NDArray:
+        """Return L / (L + t) (m, n)."""
+        return self.eigenvalues * self._inverse(ts[:, None])
 
 
 class Spectrum:
-    """The ridge problems of `problem` (free features eliminated) at every strength t > 0."""
+    """The ridge problems at every strength t > 0, from one factorisation.
 
-    def __init__(self, problem: Elimination, fixed: NDArray, varying: NDArray) -> None:
+    `problem` eliminates the free features, and of the others `kept` (k,) have a coefficient, whose
+    ridge is fixed + t * varying (k,).
+    """
+
+    def __init__(self, problem: Elimination, kept: NDArray, fixed: NDArray, varying: NDArray):
         self.problem = problem
-        self.view, penalty = problem.rest
-        kept = np.flatnonzero(~penalty.excluded)
-        side = Dual if _wide(self.view) else Primal
-        self.factors = side.of(self.view, kept, fixed[kept], varying[kept])
+        self.view = problem.rest[0]
+        side = _Dual if _is_wide(self.view, kept) else _Primal
+        self.factors = side.of(self.view, kept, fixed, varying)
 
     def coefs(self, ts: NDArray) -> NDArray:
-        """Return the coefficients (m, ..., p) at strengths t > 0 (m,), not refined."""
-        zeros = np.zeros(self.view.coef_shape)
-        w = self.factors.solve(self.view.evaluate(zeros)[0], self._broadcast(ts))
+        """Return the coefficients (m, ..., p) at strengths (m,), neither refined nor certified."""
+        w = self.factors.first(self._as_column(ts))
         return self.problem.complete(Solution(w, np.zeros(w.shape[:-1]), 1)).coef
 
-    def solutions(self, ts: NDArray, penalties: list[Penalty], tol: float) -> Iterator[Solution]:
-        """Yield the solution at each of the strengths (m,), whose penalties are given."""
-        for some in self._chunks(len(ts)):
-            yield from self._solve(ts[some], penalties[some], tol)
+    def solve(self, ts: NDArray, penalties: list[Penalty], tol: float) -> list[Solution]:
+        """Return the solutions at strengths (m,), given the penalties there; refined if needed."""
+        t, penalty = self._as_column(ts), stack(penalties, len(self.view.coef_shape))
+        penalty = penalty.exclude(self.problem.penalty.free)
+        enough = min(tol, EPS) * 0.5 * self.view.target_norm2
+        w, n_iter = self.factors.first(t), 1
+        correlation, norm2 = self.view.evaluate(w)
+        gap = penalty.dual_gap(w, correlation, norm2)
+        if np.any(gap > enough):
+            n_iter = 2
+            refined = w + self.factors.solve(correlation - penalty.finite[1] * w, t)
+            refined_gap = penalty.dual_gap(refined, *self.view.evaluate(refined))
+            better = refined_gap < gap
+            w, gap = np.where(better[..., None], refined, w), np.where(better, refined_gap, gap)
+        whole = self.problem.complete(Solution(w, gap, n_iter))
+        return [
+            replace(whole, coef=coef, dual_gap=dual_gap)
+            for coef, dual_gap in zip(whole.coef, whole.dual_gap, strict=True)
+        ]
 
     def rest(self, rows: Any) -> Any:
-        """Return the view `rows` of the same data with the free features projected out."""
+        """Return the `Rows` view of the same data with the free features projected out."""
         if rows is self.problem.view:
             return self.view
         return Elimination(rows, self.problem.penalty).rest[0]
 
     def leverages(self, rows: Any, ts: NDArray) -> Iterator[tuple[slice, NDArray]]:
-        """Yield slices of the rows and the leverages (m, |slice|) in A, without its basis.
+        """Yield slices of the rows and the leverages (m, |slice|) of A, without its basis.
 
-        `rows` is the `Rows` view; the basis of `rest(rows)` spans the intercept and free features.
+        `rows` is the `Rows` view; the basis of `rest(rows)` spans the intercept and the free
+        features.
         """
         return self.factors.leverages(self.rest(rows), ts)
 
     def degrees_of_freedom(self, ts: NDArray) -> NDArray:
         """Return the trace of the hat matrix (m,), free features included, the intercept not."""
         rank = self.problem.factors.to_basis.shape[1] if len(self.problem.free) else 0
-        return rank + self.factors.degrees_of_freedom(ts)
+        return rank + self.factors.trace(ts)
 
-    def _solve(self, ts: NDArray, penalties: list[Penalty], tol: float) -> Iterator[Solution]:
-        """Yield the solution at each of some strengths (m,), refined once if that helps."""
-        penalty = stack(penalties, len(self.view.coef_shape)).exclude(self.problem.penalty.free)
-        t, ridge = self._broadcast(ts), penalty.finite[1]
-        enough = min(tol, EPS) * 0.5 * self.view.target_norm2
-        w = self.factors.solve(self.view.evaluate(np.zeros(self.view.coef_shape))[0], t)
-        correlation, norm2 = self.view.evaluate(w)
-        gap, n_iter = penalty.dual_gap(w, correlation, norm2), 1
-        if np.any(gap > enough):
-            refined = w + self.factors.solve(correlation - ridge * w, t)
-            refined_gap = penalty.dual_gap(refined, *self.view.evaluate(refined))
-            better = refined_gap < gap
-            w, gap = np.where(better[..., None], refined, w), np.where(better, refined_gap, gap)
-            n_iter = 2
-        whole = self.problem.complete(Solution(w, gap, n_iter))
-        for coef, dual_gap in zip(whole.coef, whole.dual_gap, strict=True):
-            yield Solution(coef, dual_gap, n_iter)
-
-    def _broadcast(self, ts: NDArray) -> NDArray:
+    def _as_column(self, ts: NDArray) -> NDArray:
         """Return strengths (m,) with the axes of coefficients (m, ..., p)."""
         return ts.reshape(-1, *(1 for _ in self.view.coef_shape))
 
-    def _chunks(self, m: int) -> Iterator[slice]:
-        """Yield slices of m strengths whose coefficients and residuals are of BLOCK_BYTES."""
-        longest = max(self.view.shape) if self.view.has_rows else self.view.n_features
-        each = 8 * longest * int(np.prod(self.view.coef_shape[:-1]))
-        step = max(1, BLOCK_BYTES // each)
-        for start in range(0, m, step):
-            yield slice(start, start + step)
-
 
 def spectrum(view: Any, unit: Penalty, fixed: NDArray, varying: NDArray) -> Spectrum | None:
-    """Return the shared factors for ridge(t) = fixed + t * varying, or None if there are none.
+    """Return the factors shared by ridge(t) = fixed + t * varying (p,), None if there are none.
 
-    `unit` is the penalty at t = 1; `fixed` and `varying` (p,) are finite.
+    `unit` is the penalty at t = 1.
     """
     problem = Elimination(view, unit)
-    kept = ~(unit.excluded | unit.free)
-    shared = np.all(varying[kept] > 0) and not (_wide(view) and np.any(fixed[kept] > 0))
-    if unit.positive or unit.has_l1 or problem.is_all or not shared:
-        return None
-    return Spectrum(problem, fixed, varying)
+    kept = np.flatnonzero(~(unit.excluded | unit.free))
+    fixed, varying = fixed[kept], varying[kept]
+    obstacles = (
+        unit.positive,
+        unit.has_l1,
+        problem.is_all,
+        np.any(varying == 0),
+        _is_wide(view, kept) and np.any(fixed > 0),
+        view.is_sparse and min(view.shape) > LARGE_SIDE,
+    )
+    return None if any(obstacles) else Spectrum(problem, kept, fixed, varying)
 
 
 def stack(penalties: list[Penalty], n_axes: int) -> Penalty:
-    """Return several penalties as one, of weights (m, ..., p) with as many axes after the first."""
+    """Return several penalties as one, whose weights have the axes (m, ..., p): 1 + n_axes."""
     shape = (len(penalties), *(1 for _ in range(n_axes - 1)), -1)
     l1 = np.array([penalty.l1 for penalty in penalties]).reshape(shape)
     ridge = np.array([penalty.ridge for penalty in penalties]).reshape(shape)
     return replace(penalties[0], l1=l1, ridge=ridge)
 
 
-def _wide(view: Any) -> bool:
-    """Return whether the view has fewer rows than features."""
-    return view.has_rows and view.shape[0] < view.shape[1]
+def chunks(view: Any, m: int) -> Iterator[slice]:
+    """Yield slices of m strengths, few enough for their coefficients and residuals to be formed."""
+    longest = max(view.shape) if view.has_rows else view.n_features
+    step = max(1, CHUNK_BYTES // (8 * longest * int(np.prod(view.coef_shape[:-1]))))
+    for start in range(0, m, step):
+        yield slice(start, min(m, start + step))
+
+
+def _eigh(side: NDArray) -> tuple[NDArray, NDArray]:
+    """Return the eigenvalues (k,), at least zero, and the eigenvectors of a Gram matrix (k, k)."""
+    eigenvalues, vectors = linalg.eigh(side, overwrite_a=True, check_finite=False, driver="evd")
+    return np.maximum(eigenvalues, 0.0), vectors
+
+
+def _is_wide(view: Any, kept: NDArray) -> bool:
+    """Return whether the view has fewer rows than features `kept` (k,)."""
+    return view.has_rows and view.shape[0] < len(kept)
