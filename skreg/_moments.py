@@ -50,8 +50,8 @@ class Moments:
         return cls.from_rows(Rows.from_data(X, y, weights, fit_intercept=True), weight)
 
     @classmethod
-    def from_rows(cls, rows: Rows, weight: float) -> Moments:
-        """Return the moments of rows of total weight S, about the origin if they are."""
+    def from_rows(cls, rows: Rows, weight: float = 1.0) -> Moments:
+        """Return the moments of rows, about the origin if they are; S matters only to `+`."""
         return cls(
             weight,
             rows.mean,

@@ -280,7 +280,7 @@ def _certified(
     if not (takes_moments and moments_suffice(data.view.shape)):
         yield from data.solutions(values)
         return
-    reduced = Family(model, Moments.from_rows(data.view, 1.0), data.view)
+    reduced = Family(model, Moments.from_rows(data.view), data.view)
     found = reduced.solutions(values)
     for some in chunks(data.view, len(values)):
         batch = list(islice(found, some.stop - some.start))

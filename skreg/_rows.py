@@ -244,7 +244,7 @@ class Rows:
         n = self.shape[0]
         if self.is_sparse:
             scaled = self._weighted_columns(slice(None)) @ sparse.diags(scale)
-            return self._project(self._project((scaled @ scaled.T).toarray()).T)
+            return self.project(self.project((scaled @ scaled.T).toarray()).T)
         kernel = np.zeros((n, n))
         step = max(1, BLOCK_BYTES // (8 * n))
         for start in range(0, self.shape[1], step):
@@ -284,7 +284,7 @@ class Rows:
             raw, centred = self._stored_moments()[features], gram.diagonal()
             noise = np.max(np.divide(raw, centred, where=centred > 0, out=np.ones_like(raw)))
             return _linalg.from_gram(gram, most, noise)
-        columns = self._project(self.columns(features).T).T
+        columns = self.project(self.columns(features).T).T
         return _linalg.from_columns(columns, most)
 
     def project_out(self, features: NDArray, factors: _linalg.LeastSquares) -> Rows:
@@ -305,7 +305,7 @@ class Rows:
             basis = np.hstack([self.basis, factors.basis])
             overlap = (self.X.T @ (self.root[:, None] * factors.basis)).T
         view = replace(self, basis=basis, overlap=np.vstack([self.overlap, overlap]))
-        return replace(view, target=view._project(view.target))
+        return replace(view, target=view.project(view.target))
 
     def _weighted_columns(self, S: NDArray | slice) -> Any:
         """Return diag(root) X_S (n, |S|) of a sparse X, not centred."""
@@ -317,7 +317,7 @@ class Rows:
         whole = len(S) == self.n_features and np.array_equal(S, np.arange(self.n_features))
         return X if whole else X[:, S]
 
-    def _project(self, residual: NDArray) -> NDArray:
+    def project(self, residual: NDArray) -> NDArray:
         """Return the part of a residual (..., n) that is orthogonal to the basis."""
         for _ in range(2):
             residual = residual - (self.basis @ (self.basis.T @ residual.T)).T

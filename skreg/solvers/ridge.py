@@ -118,7 +118,7 @@ def dual(view: Any, kept: NDArray, ridge: NDArray, settings: Any) -> Step:
         full = np.zeros((*q.shape[:-1], len(scale)))
         full[..., kept] = q * scale[kept]
         rows = linalg.cho_solve(factor, view.product(full).T, check_finite=False).T
-        return q - view.correlation(rows)[..., kept] * scale[kept]
+        return q - view.correlation(view.project(rows))[..., kept] * scale[kept]
 
     return _by_inverse(inverse, kept, ridge)
 

@@ -106,6 +106,7 @@ class _Dual(_Factors):
         scale = np.zeros(view.n_features)
         scale[kept] = 1.0 / varying
         eigenvalues, U = _eigh(view.kernel(np.sqrt(scale)))
+        U = view.project(U.T).T  # the basis is of eigenvalue 0; keep rounding from mixing it in
         return cls(view, eigenvalues, U, view.target @ U, scale)
 
     def project(self, q: NDArray) -> NDArray:
