@@ -35,13 +35,14 @@ def lambda_max(view: Any, unit: Penalty) -> float:
     """Return the least t at which t * unit.l1 keeps all it weighs at zero, for every target."""
     weighed = (unit.l1 > 0) & ~unit.excluded
     others = unit.exclude(weighed)
-    correlation = view.evaluate(np.zeros(view.coef_shape))[0]
-    if not others.excluded.all():
+    if others.excluded.all():
+        pull = unit.directed(view.evaluate(np.zeros(view.coef_shape))[0])
+    else:
         settings = solvers.Settings(tol=EPS, max_iter=STEPS)
         solution, _ = solvers.minimise(view, others, "auto", None, settings)
-        correlation = view.evaluate(solution.coef)[0]
-    reach = unit.directed(correlation[..., weighed]) / unit.l1[weighed]
-    return float(np.max(reach, initial=0.0))
+        pull = unit.directed(view.evaluate(solution.coef)[0])
+        pull = np.where(pull > view.rounding(), pull, 0.0)  # the others may fit y to rounding
+    return float(np.max(pull[..., weighed] / unit.l1[weighed], initial=0.0))
 
 
 def ridge_max(view: Any, unit: Penalty) -> float:

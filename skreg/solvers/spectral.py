@@ -26,8 +26,8 @@ from scipy import linalg
 from .._linalg import EPS
 from .._objective import Penalty
 from .._solution import Solution
+from . import ridge
 from .elimination import Elimination
-from .ridge import LARGE_SIDE
 
 CHUNK_BYTES = 2**24  # of the coefficients, and of the residuals, that are worked on at a time
 
@@ -207,7 +207,7 @@ def spectrum(view: Any, unit: Penalty, fixed: NDArray, varying: NDArray) -> Spec
         problem.is_all,
         np.any(varying == 0),
         _is_wide(view, kept) and np.any(fixed > 0),
-        view.is_sparse and min(view.shape) > LARGE_SIDE,
+        view.is_sparse and min(view.shape) > ridge.LARGE_SIDE,
     )
     return None if any(obstacles) else Spectrum(problem, kept, fixed, varying)
 

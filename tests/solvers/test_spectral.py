@@ -188,7 +188,7 @@ def test_sparse_designs_with_two_long_sides_are_not_factored(monkeypatch):
     X, y, _ = data(40)
     view = Rows.from_data(sp.csc_array(X), y, None, True)
     assert make(view, np.ones(P)) is not None
-    monkeypatch.setattr(spectral, "LARGE_SIDE", P - 1)
+    monkeypatch.setattr(spectral.ridge, "LARGE_SIDE", P - 1)
     assert make(view, np.ones(P)) is None
 
 
