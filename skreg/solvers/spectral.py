@@ -33,7 +33,7 @@ CHUNK_BYTES = 2**24  # of the coefficients, and of the residuals, that are worke
 
 
 @dataclass(frozen=True)
-class _Factors:
+class Factors:
     """Eigenvalues L (k,), vectors V or U, and `image` (..., k): the target in their terms."""
 
     view: Any
@@ -57,13 +57,13 @@ class _Factors:
 
 
 @dataclass(frozen=True)
-class _Primal(_Factors):
+class Primal(Factors):
     """The p x p side; `vectors` V (p, k), and `explained` (k,), the diagonal of V'A'A V."""
 
     explained: NDArray
 
     @classmethod
-    def of(cls, view: Any, kept: NDArray, fixed: NDArray, varying: NDArray) -> _Primal:
+    def of(cls, view: Any, kept: NDArray, fixed: NDArray, varying: NDArray) -> Primal:
         """Factor the features `kept` (k,), whose ridge is fixed + t * varying (k,)."""
         scale = 1.0 / np.sqrt(varying)
         offset = fixed / varying
@@ -95,13 +95,13 @@ class _Primal(_Factors):
 
 
 @dataclass(frozen=True)
-class _Dual(_Factors):
+class Dual(Factors):
     """The n x n side; `vectors` U (n, n), and `scale` (p,) = 1 / varying, 0 for the excluded."""
 
     scale: NDArray
 
     @classmethod
-    def of(cls, view: Any, kept: NDArray, fixed: NDArray, varying: NDArray) -> _Dual:
+    def of(cls, view: Any, kept: NDArray, fixed: NDArray, varying: NDArray) -> Dual:
         """Factor for the features `kept` (k,), whose ridge is t * varying (k,)."""
         scale = np.zeros(view.n_features)
         scale[kept] = 1.0 / varying
@@ -141,7 +141,7 @@ class Spectrum:
     def __init__(self, problem: Elimination, kept: NDArray, fixed: NDArray, varying: NDArray):
         self.problem = problem
         self.view = problem.rest[0]
-        side = _Dual if _is_wide(self.view, kept) else _Primal
+        side = Dual if is_wide(self.view, kept) else Primal
         self.factors = side.of(self.view, kept, fixed, varying)
 
     def coefs(self, ts: NDArray) -> NDArray:
@@ -206,7 +206,7 @@ def spectrum(view: Any, unit: Penalty, fixed: NDArray, varying: NDArray) -> Spec
         unit.has_l1,
         problem.is_all,
         np.any(varying == 0),
-        _is_wide(view, kept) and np.any(fixed > 0),
+        is_wide(view, kept) and np.any(fixed > 0),
         view.is_sparse and min(view.shape) > ridge.LARGE_SIDE,
     )
     return None if any(obstacles) else Spectrum(problem, kept, fixed, varying)
@@ -234,6 +234,6 @@ def _eigh(side: NDArray) -> tuple[NDArray, NDArray]:
     return np.maximum(eigenvalues, 0.0), vectors
 
 
-def _is_wide(view: Any, kept: NDArray) -> bool:
+def is_wide(view: Any, kept: NDArray) -> bool:
     """Return whether the view has fewer rows than features `kept` (k,)."""
     return view.has_rows and view.shape[0] < len(kept)
