@@ -83,13 +83,15 @@ def test_the_start_agrees_with_the_optimality_conditions(case):
     assert_allclose(start, np.max(pull[bearing] / v[bearing]), rtol=1e-11)
 
 
-def test_the_start_is_that_of_scikit_learn():
+def test_above_the_start_and_only_there_scikit_learn_has_zeros():
     X, y = regression()
     X, y = X - X.mean(axis=0), y - y.mean()
-    assert_allclose(top(L1Regressor(), X, y), lasso_path(X, y, alphas=1)[0][0], rtol=1e-12)
-    alphas, _, _ = enet_path(X, y, l1_ratio=0.5, alphas=3, eps=1e-2)
-    path = regularization_path(L1Regressor(), X, y, n_values=3, eps=1e-2)
-    assert_allclose(path.values, 0.5 * alphas, rtol=1e-12)
+    start = top(L1Regressor(), X, y)
+    beside = start * np.array([1 + 1e-9, 1 - 1e-6])
+    _, above_below, _ = lasso_path(X, y, alphas=beside, tol=1e-14)
+    assert np.any(above_below, axis=0).tolist() == [False, True]
+    _, above_below, _ = enet_path(X, y, l1_ratio=0.5, alphas=2 * beside, tol=1e-14)
+    assert np.any(above_below, axis=0).tolist() == [False, True]
 
 
 def test_the_start_serves_every_target():
