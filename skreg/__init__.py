@@ -1,14 +1,20 @@
 """Linear regression regularised by L1, L2 and dropout: one objective, exact, certified."""
 
 from ._dropout import DropoutRegressor
+from ._dropout_cv import DropoutRegressorCV
 from ._l1 import L1Regressor
+from ._l1_cv import L1RegressorCV
 from ._l2 import L2Regressor
+from ._l2_cv import L2RegressorCV
 from ._path import RegularizationPath, regularization_path
 
 __all__ = [
     "DropoutRegressor",
+    "DropoutRegressorCV",
     "L1Regressor",
+    "L1RegressorCV",
     "L2Regressor",
+    "L2RegressorCV",
     "RegularizationPath",
     "regularization_path",
 ]

@@ -69,5 +69,5 @@ def bic(rss: NDArray, df: NDArray, n: float, noise: NDArray) -> NDArray:
 
 def gcv(rss: NDArray, df: NDArray, n: float) -> NDArray:
     """Return generalised cross-validation (...), infinite where no degree of freedom is left."""
-    left = np.maximum(1.0 - df / n, 0.0)
-    return np.divide(rss / n, left * left, where=left > 0, out=np.full(np.shape(left), np.inf))
+    left = np.maximum(1.0 - df / n, 0.0) * np.ones_like(rss)
+    return np.divide(rss / n, left * left, where=left > 0, out=np.full_like(rss, np.inf))
