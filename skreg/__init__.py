@@ -1,5 +1,7 @@
 """Linear regression regularised by L1, L2 and dropout: one objective, exact, certified."""
 
+from ._cv_display import CVDisplay
+from ._display import RegularizationPathDisplay
 from ._dropout import DropoutRegressor
 from ._dropout_cv import DropoutRegressorCV
 from ._l1 import L1Regressor
@@ -9,6 +11,7 @@ from ._l2_cv import L2RegressorCV
 from ._path import RegularizationPath, regularization_path
 
 __all__ = [
+    "CVDisplay",
     "DropoutRegressor",
     "DropoutRegressorCV",
     "L1Regressor",
@@ -16,6 +19,7 @@ __all__ = [
     "L2Regressor",
     "L2RegressorCV",
     "RegularizationPath",
+    "RegularizationPathDisplay",
     "regularization_path",
 ]
 __version__ = "0.1.0.dev0"
