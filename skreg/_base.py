@@ -41,10 +41,50 @@ SHARED_CONSTRAINTS: dict[str, list] = {
 STRENGTH = [Interval(Real, 0, None, closed="left")]
 
 
-class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    """Fit and predict for a penalty that the subclass states."""
+class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """Validation, and prediction by `coef_` and `intercept_`."""
+
+    def predict(self, X):
+        """Predict the targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+            The design.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            `X @ coef_.T + intercept_`.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=FLOATS, reset=False)
+        return X @ self.coef_.T + self.intercept_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _check_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, NDArray, Any]:
+        """Return X (n, p), y (n,) or (n, targets) and the weights (n,) or None, all validated."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csc",
+            dtype=FLOATS,
+            multi_output=True,
+            y_numeric=True,
+        )
+        return X, y, _check_weights(sample_weight, X)
+
+
+class BaseRegularized(LinearPredictor):
+    """Fit for a penalty that the subclass states."""
 
     _family: str
+    _path_parameter: str
 
     def _penalty(self, view: Any) -> Penalty:
         """Return the penalty on the features of `view`."""
@@ -88,36 +128,10 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ConvergenceWarning
             If the duality gap, relative to that of the null model's loss, is above `tol`.
         """
-        with _unchanged_on_error(self):
-            X, y = validate_data(
-                self,
-                X,
-                y,
-                accept_sparse="csc",
-                dtype=FLOATS,
-                multi_output=True,
-                y_numeric=True,
-            )
-            weights = _check_weights(sample_weight, X)
+        with unchanged_on_error(self):
+            X, y, weights = self._check_data(X, y, sample_weight)
             view = Rows.from_data(X, y, weights, self.fit_intercept)
             return self._solve(view, X.dtype, coef_init)
-
-    def predict(self, X):
-        """Predict the targets.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-            The design.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
-            `X @ coef_.T + intercept_`.
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=FLOATS, reset=False)
-        return X @ self.coef_.T + self.intercept_
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -202,7 +216,7 @@ def _check_weights(sample_weight: Any, X: Any) -> NDArray | None:
 
 
 @contextmanager
-def _unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
+def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
     """Give a fitted estimator its attributes back if the fit fails or is interrupted."""
     before = vars(estimator).copy()
     try:

@@ -126,6 +126,7 @@ class DropoutRegressor(BaseRegularized):
     """
 
     _family = "dropout"
+    _path_parameter = "dropout_rate"
     _parameter_constraints: ClassVar[dict] = {
         **SHARED_CONSTRAINTS,
         "dropout_rate": [Interval(Real, 0, 1, closed="left"), "array-like"],

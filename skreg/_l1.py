@@ -111,6 +111,7 @@ class L1Regressor(BaseRegularized):
     """
 
     _family = "l1"
+    _path_parameter = "l1_lambda"
     _parameter_constraints: ClassVar[dict] = {
         **SHARED_CONSTRAINTS,
         "l1_lambda": STRENGTH,

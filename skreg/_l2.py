@@ -103,6 +103,7 @@ class L2Regressor(BaseRegularized):
     """
 
     _family = "l2"
+    _path_parameter = "l2_lambda"
     _parameter_constraints: ClassVar[dict] = {
         **SHARED_CONSTRAINTS,
         "l2_lambda": STRENGTH,

@@ -69,7 +69,7 @@ def _rank(descending: NDArray, tolerance: float) -> int:
 def _factors(norms: NDArray, s: NDArray, V: NDArray) -> LeastSquares:
     """Return T and B from the norms D (f,), singular values (r,) and right vectors V (f, r)."""
     to_basis = V / s / norms[:, None]
-    if V.shape[0] == V.shape[1]:
+    if V.shape[1] in (0, V.shape[0]):  # rank zero is more than some versions of LAPACK can take
         return LeastSquares(to_basis, to_basis)
     Q, R = linalg.qr(norms[:, None] * V, mode="economic", check_finite=False)
     back = linalg.solve_triangular(R, np.diag(1.0 / s), trans="T", check_finite=False)

@@ -47,11 +47,21 @@ class Moments:
     @classmethod
     def from_data(cls, X, y: NDArray, weights: NDArray | None = None) -> Moments:
         """Return the moments of X (n, p) and y (n,) or (n, targets) with row weights (n,)."""
-        rows = Rows.from_data(X, y, weights, fit_intercept=True)
-        gram = rows.block(np.arange(X.shape[1]))
         weight = float(X.shape[0] if weights is None else weights.sum())
-        cross = rows.correlation(rows.target)
-        return cls(weight, rows.mean, rows.target_mean, gram, cross, rows.target_norm2)
+        return cls.from_rows(Rows.from_data(X, y, weights, fit_intercept=True), weight)
+
+    @classmethod
+    def from_rows(cls, rows: Rows, weight: float = 1.0) -> Moments:
+        """Return the moments of rows, about the origin if they are; S matters only to `+`."""
+        return cls(
+            weight,
+            rows.mean,
+            rows.target_mean,
+            rows.block(np.arange(rows.n_features)),
+            rows.correlation(rows.target),
+            rows.target_norm2,
+            rows.fit_intercept,
+        )
 
     def __add__(self, other: Moments) -> Moments:
         """Return the moments of the rows of both."""
@@ -102,7 +112,7 @@ class Moments:
 
     def intercept(self, w: NDArray) -> NDArray:
         """Return the intercepts (...) that go with w (..., p)."""
-        return self.target_mean - w @ self.mean if self.fit_intercept else 0.0 * self.target_mean
+        return self.target_mean - w @ self.mean if self.fit_intercept else np.zeros(w.shape[:-1])
 
     def variances(self) -> NDArray:
         """Return the weighted variance of each column (p,), exactly 0 for a constant one."""

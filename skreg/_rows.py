@@ -30,16 +30,18 @@ BLOCK_BYTES = 2**23
 SAMPLE = 8  # rows at either end that raise the suspicion of a constant or far column
 FEW_COLUMNS = 0.1  # share of nonzero coefficients up to which their columns are worth a copy
 MOST_FREE = 5000  # features of a sparse X that may go without a penalty
+FEW_ROWS = 0.25  # share of rows that count from which a dense X keeps those that do not, uncopied
 
 
 @dataclass(frozen=True)
 class Rows:
     """A view of X (n, p): `root` (n,), `target` b (..., n), `basis` Q (n, f), `overlap` Z (f, p).
 
-    A sparse X is CSC. Rows of weight zero are left out. The moments, `constant` and `rounding`
-    are of the data as given, whatever was projected out.
+    A sparse X is CSC. Rows of weight zero do not count: they are left out, or stay in a dense X
+    that is not worth a copy, with `root` 0. The moments, `constant` and `rounding` are of the data
+    as given, whatever was projected out.
     `mean` (p,) and `target_mean` (...) are the weighted means of the data as given; the stored X
-    has `shift` (p,) subtracted. `uniform` says that all rows weigh the same.
+    has `shift` (p,) subtracted. `uniform` says that all rows that count weigh the same.
     """
 
     X: Any
@@ -59,7 +61,8 @@ class Rows:
         """Return the view of X (n, p), y (n,) or (n, targets), weights (n,); None: all one."""
         if weights is not None and not weights.all():
             counted = weights > 0
-            X, y, weights = X[counted], y[counted], weights[counted]
+            if sparse.issparse(X) or np.count_nonzero(counted) < FEW_ROWS * len(weights):
+                X, y, weights = X[counted], y[counted], weights[counted]
         n, p = X.shape
         if weights is None:
             share = np.full(n, 1.0 / n)
@@ -80,13 +83,13 @@ class Rows:
             y = y - np.expand_dims(target_mean, -1)
             y -= np.expand_dims(y @ share, -1)  # what rounding left, where y is far from zero
             basis, overlap = root[:, None], mean[None, :]
-            far = _far(X, mean)
+            far = _far(X, mean, root > 0)
             if far.any():
                 X, shift = _shifted(X, far, mean)
                 overlap = (X.T @ share)[None, :]
         else:
             basis, overlap = np.zeros((n, 0)), np.zeros((0, p))
-        target, uniform = root * y, weights is None
+        target, uniform = root * y, weights is None or np.ptp(root[root > 0]) == 0
         return cls(
             X, root, target, basis, overlap, mean, shift, target_mean, fit_intercept, uniform
         )
@@ -117,6 +120,11 @@ class Rows:
         return not self.is_sparse and self.shape[0] >= self.shape[1]
 
     @cached_property
+    def counted(self) -> NDArray:
+        """Return the mask (n,) of the rows of positive weight."""
+        return self.root > 0
+
+    @cached_property
     def target_norm2(self) -> NDArray:
         """Return |b|^2 (...)."""
         return _norm2(self.target)
@@ -127,7 +135,7 @@ class Rows:
 
     def intercept(self, w: NDArray) -> NDArray:
         """Return the intercepts (...) that go with w (..., p)."""
-        return (self.target_mean - w @ self.mean) if self.fit_intercept else 0.0 * self.target_mean
+        return self.target_mean - w @ self.mean if self.fit_intercept else np.zeros(w.shape[:-1])
 
     def constant(self) -> NDArray:
         """Return the mask (p,) of the columns that are the same in every row."""
@@ -138,15 +146,20 @@ class Rows:
             suspects = np.flatnonzero(stored == X.shape[0])
             columns = X[:, suspects].toarray()
         else:
-            mask = _spread(_sample(X)) == 0
+            mask = _spread(_sample(X, self.counted)) == 0
             suspects = np.flatnonzero(mask)
-            columns = X[:, suspects]
+            columns = X[:, suspects][self.counted]
         if len(suspects):
             mask[suspects] = _spread(columns) == 0
         return mask
 
     def variances(self) -> NDArray:
         """Return the weighted variance of each column (p,), exactly 0 for a constant one."""
+        return self._variances
+
+    @cached_property
+    def _variances(self) -> NDArray:
+        """What `variances` returns (p,); a path asks for every value."""
         mass = self.root * self.root
         if self.is_sparse:
             X = self.X.astype(np.float64, copy=False)
@@ -181,6 +194,8 @@ class Rows:
 
     def product(self, w: NDArray) -> NDArray:
         """Return A w (..., n); a w with few nonzeros costs only its columns."""
+        if w.ndim > 2:
+            return self.product(_flat(w)).reshape(*w.shape[:-1], -1)
         used = np.flatnonzero(w if w.ndim == 1 else w.any(axis=0))
         X, overlap = self.X, self.overlap
         if len(used) < FEW_COLUMNS * self.n_features:
@@ -193,6 +208,8 @@ class Rows:
 
     def correlation(self, residual: NDArray) -> NDArray:
         """Return A' residual (..., p) for a residual (..., n) orthogonal to the basis."""
+        if residual.ndim > 2:
+            return self.correlation(_flat(residual)).reshape(*residual.shape[:-1], -1)
         return (self.X.T @ (self.root * residual).T).T
 
     def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
@@ -216,7 +233,7 @@ class Rows:
             right = left if T is None else self._some(T, rows)
             gram += left.T @ (right if self.uniform else self.root[rows, None] ** 2 * right)
         if self.uniform:
-            gram *= self.root[0] ** 2
+            gram *= self.root.max() ** 2
         return gram - overlap
 
     @property
@@ -237,7 +254,7 @@ class Rows:
         n = self.shape[0]
         if self.is_sparse:
             scaled = self._weighted_columns(slice(None)) @ sparse.diags(scale)
-            return self._project(self._project((scaled @ scaled.T).toarray()).T)
+            return self.project(self.project((scaled @ scaled.T).toarray()).T)
         kernel = np.zeros((n, n))
         step = max(1, BLOCK_BYTES // (8 * n))
         for start in range(0, self.shape[1], step):
@@ -255,9 +272,17 @@ class Rows:
         others = slice(int(self.fit_intercept), None)
         return columns - self.basis[rows, others] @ self.overlap[others, S]
 
+    def images(self, V: NDArray) -> Iterator[tuple[slice, NDArray]]:
+        """Yield slices of rows and those rows of A V (|slice|, k), for V (p, k)."""
+        X = self.X.tocsr() if self.is_sparse else self.X
+        basis = self.basis @ np.eye(len(self.overlap))  # of a sparse X it may be an operator
+        within = self.overlap @ V
+        for rows in self._blocks():
+            yield rows, self.root[rows, None] * (X[rows] @ V) - basis[rows] @ within
+
     def factor(self, features: NDArray) -> _linalg.LeastSquares:
         """Return the least-squares factors of the columns `features` (f,) of A."""
-        most = self.shape[0] - self.basis.shape[1]
+        most = np.count_nonzero(self.counted) - self.basis.shape[1]
         if self.is_sparse:
             if len(features) > MOST_FREE:
                 raise ValueError(
@@ -269,7 +294,7 @@ class Rows:
             raw, centred = self._stored_moments()[features], gram.diagonal()
             noise = np.max(np.divide(raw, centred, where=centred > 0, out=np.ones_like(raw)))
             return _linalg.from_gram(gram, most, noise)
-        columns = self._project(self.columns(features).T).T
+        columns = self.project(self.columns(features).T).T
         return _linalg.from_columns(columns, most)
 
     def project_out(self, features: NDArray, factors: _linalg.LeastSquares) -> Rows:
@@ -290,7 +315,7 @@ class Rows:
             basis = np.hstack([self.basis, factors.basis])
             overlap = (self.X.T @ (self.root[:, None] * factors.basis)).T
         view = replace(self, basis=basis, overlap=np.vstack([self.overlap, overlap]))
-        return replace(view, target=view._project(view.target))
+        return replace(view, target=view.project(view.target))
 
     def _weighted_columns(self, S: NDArray | slice) -> Any:
         """Return diag(root) X_S (n, |S|) of a sparse X, not centred."""
@@ -304,18 +329,28 @@ class Rows:
         whole = len(S) == self.n_features and np.array_equal(S, np.arange(self.n_features))
         return X if whole else X[:, S]
 
-    def _project(self, residual: NDArray) -> NDArray:
+    def project(self, residual: NDArray) -> NDArray:
         """Return the part of a residual (..., n) that is orthogonal to the basis."""
         for _ in range(2):
             residual = residual - (self.basis @ (self.basis.T @ residual.T)).T
         return residual
 
-    def _blocks(self, at_least: int = 1) -> Iterator[slice]:
-        """Yield slices of rows, of about BLOCK_BYTES each."""
+    def _blocks(self, at_least: int = 1) -> Iterator[slice | NDArray]:
+        """Yield the rows that count in parts of about BLOCK_BYTES, as slices where they can be."""
         n, p = self.shape
         step = max(at_least, BLOCK_BYTES // (8 * p))
         for start in range(0, n, step):
-            yield slice(start, start + step)
+            rows = slice(start, start + step)
+            counted = self.counted[rows]
+            if counted.all():
+                yield rows
+            elif counted.any():
+                yield start + np.flatnonzero(counted)
+
+
+def _flat(stack: NDArray) -> NDArray:
+    """Return a stack (..., k) with one leading axis in place of several."""
+    return stack.reshape(-1, stack.shape[-1])
 
 
 def _norm2(residual: NDArray) -> NDArray:
@@ -323,20 +358,21 @@ def _norm2(residual: NDArray) -> NDArray:
     return np.einsum("...i,...i->...", residual, residual)
 
 
-def _far(X: Any, mean: NDArray) -> NDArray:
+def _far(X: Any, mean: NDArray, counted: NDArray) -> NDArray:
     """Return the mask (p,) of columns of X (n, p) that lie far from zero for their spread.
 
-    Some rows raise the suspicion, all rows decide. Of a sparse X a column with a zero is near.
+    Some of the rows `counted` (n,) raise the suspicion, all of them decide. Of a sparse X a column
+    with a zero is near.
     """
     n = X.shape[0]
     if sparse.issparse(X):
         suspects = np.flatnonzero(np.diff(X.indptr) == n)
     else:
-        suspects = np.flatnonzero(np.abs(mean) > FAR * _spread(_sample(X)))
+        suspects = np.flatnonzero(np.abs(mean) > FAR * _spread(_sample(X, counted)))
     far = np.zeros(len(mean), dtype=bool)
     if len(suspects):
         columns = X[:, suspects].toarray() if sparse.issparse(X) else X[:, suspects]
-        spread = _spread(columns)
+        spread = _spread(columns[counted])
         far[suspects] = (np.abs(mean[suspects]) > FAR * spread) & (spread > 0)
     return far
 
@@ -350,9 +386,10 @@ def _shifted(X: Any, far: NDArray, mean: NDArray) -> tuple[Any, NDArray]:
     return X, shift
 
 
-def _sample(X: NDArray) -> NDArray:
-    """Return the first and the last rows of X (n, p): few cache lines of each column."""
-    return X[np.arange(-SAMPLE, SAMPLE) % len(X)]
+def _sample(X: NDArray, counted: NDArray) -> NDArray:
+    """Return the first and last rows of X (n, p) in the mask `counted` (n,): few cache lines."""
+    rows = np.flatnonzero(counted)
+    return X[rows[np.arange(-SAMPLE, SAMPLE) % len(rows)]]
 
 
 def _spread(X: NDArray) -> NDArray:

@@ -5,7 +5,7 @@ To add a solver, write `run(view, penalty, start, settings) -> Solution` and giv
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,6 @@ from .._objective import Penalty
 from .._solution import Solution
 from . import gradient, newton, ridge
 from .elimination import Elimination
-
-LARGE_SIDE = 5000  # the smaller side from which sparse designs are iterated on, not factored
 
 
 @dataclass(frozen=True)
@@ -124,13 +122,27 @@ def minimise(
     return best, best_name
 
 
+def follow(
+    view: Any,
+    penalties: Iterable[Penalty],
+    solver: str,
+    start: NDArray | None,
+    settings: Settings,
+) -> Iterator[tuple[Solution, str]]:
+    """Minimise for one penalty after another, each from where the one before ended."""
+    for penalty in penalties:
+        solution, name = minimise(view, penalty, solver, start, settings)
+        yield solution, name
+        start = solution.coef
+
+
 def _candidates(view: Any, penalty: Penalty) -> list[str]:
     """Return the exact solvers that suit the problem, the likeliest first."""
     if penalty.positive or penalty.has_l1:
         return ["newton"]
     if not view.has_rows:
         return ["cholesky"]
-    if view.is_sparse and min(view.shape) > LARGE_SIDE:
+    if view.is_sparse and min(view.shape) > ridge.LARGE_SIDE:
         return ["cg"]
     factored = "dual" if view.shape[1] > view.shape[0] else "cholesky"
     if view.is_sparse:

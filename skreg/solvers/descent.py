@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import enet_path
 
@@ -42,7 +43,8 @@ def descend(
         return x
     unit = problem.l1 / problem.l1[0]
     data = _of_columns if isinstance(problem, Columns) else _of_gram
-    with warnings.catch_warnings():
+    # To validate parameters takes longer than to descend, where the problem is small.
+    with warnings.catch_warnings(), config_context(skip_parameter_validation=True):
         warnings.simplefilter("ignore", ConvergenceWarning)
         _, path, _ = enet_path(
             **data(problem, unit, x, target_norm2),

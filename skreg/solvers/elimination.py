@@ -61,19 +61,25 @@ class Elimination:
 
         `rounding` (..., p) is the error of the correlations A'r to overlook.
         """
-        w = solution.coef
+        return replace(solution, dual_gap=self.gaps(solution.coef, self.penalty, rounding))
+
+    def gaps(self, w: NDArray, penalty: Penalty, rounding: NDArray | float = 0.0) -> NDArray:
+        """Return the gap (...) of any w (..., p) under a penalty with the same free features.
+
+        The weights of the penalty may have leading axes too, such as one for several strengths.
+        """
         free_gap = np.zeros(w.shape[:-1])
         if len(self.free):
             free_gap = self._free_gap(w)
             w = w.copy()
             w[..., self.free] = 0.0
         if self.is_all:
-            return replace(solution, dual_gap=free_gap)
-        view, penalty = self.rest
-        correlation, residual_norm2 = view.evaluate(w)
-        correlation = penalty.settle(w, correlation, rounding)
-        gap = free_gap + penalty.dual_gap(w, correlation, residual_norm2)
-        return replace(solution, dual_gap=gap)
+            return free_gap
+        penalty = penalty.exclude(self.penalty.free)
+        correlation, residual_norm2 = self.rest[0].evaluate(w)
+        if np.any(rounding):
+            correlation = penalty.settle(w, correlation, rounding)
+        return free_gap + penalty.dual_gap(w, correlation, residual_norm2)
 
     def _basis_residual(self, w: NDArray) -> NDArray:
         """Return U'r (..., rank)."""

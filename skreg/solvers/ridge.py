@@ -26,6 +26,7 @@ from .._solution import Solution
 Step = Callable[[NDArray, NDArray], NDArray]
 """Takes w (..., p) and A'(b - A w) (..., p) to a better w."""
 
+LARGE_SIDE = 5000  # the smaller side from which sparse designs are iterated on, not factored
 CG_RTOL = 1e-4  # of one step; the refinement does the rest
 
 
@@ -117,7 +118,7 @@ def dual(view: Any, kept: NDArray, ridge: NDArray, settings: Any) -> Step:
         full = np.zeros((*q.shape[:-1], len(scale)))
         full[..., kept] = q * scale[kept]
         rows = linalg.cho_solve(factor, view.product(full).T, check_finite=False).T
-        return q - view.correlation(rows)[..., kept] * scale[kept]
+        return q - view.correlation(view.project(rows))[..., kept] * scale[kept]
 
     return _by_inverse(inverse, kept, ridge)
 
