@@ -15,12 +15,14 @@ are for rows that are not, because there are too many or they are elsewhere.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _linalg
+from ._gram import KeptGram
 from ._rows import Rows
 
 
@@ -132,6 +134,11 @@ class Moments:
     def rounding(self) -> NDArray:
         """Bound (..., p) the rounding error of correlations with residuals up to |b|."""
         return _linalg.rounding(self.second_moments("zero"), self.target_norm2)
+
+    @cached_property
+    def kept(self) -> KeptGram:
+        """The part of the Gram matrix that was ever asked for."""
+        return KeptGram(self.block)
 
     def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
         """Return A'r (..., p), minus the gradient, and |r|^2 (...), twice the loss, at w."""

@@ -98,7 +98,30 @@ def minimise(
     view: Any, penalty: Penalty, solver: str, start: NDArray | None, settings: Settings
 ) -> tuple[Solution, str]:
     """Solve with the named solver, or with the first of auto's that converges; return its name."""
-    problem = Elimination(view, penalty)
+    return _minimise(Elimination(view, penalty), solver, start, settings)
+
+
+def follow(
+    view: Any,
+    penalties: Iterable[Penalty],
+    solver: str,
+    start: NDArray | None,
+    settings: Settings,
+) -> Iterator[tuple[Solution, str]]:
+    """Minimise for one penalty after another, each from where the one before ended."""
+    problem = None
+    for penalty in penalties:
+        problem = Elimination(view, penalty) if problem is None else problem.at(penalty)
+        solution, name = _minimise(problem, solver, start, settings)
+        yield solution, name
+        start = solution.coef
+
+
+def _minimise(
+    problem: Elimination, solver: str, start: NDArray | None, settings: Settings
+) -> tuple[Solution, str]:
+    """Minimise with the named solver, or with the first of auto's that converges."""
+    view, penalty = problem.view, problem.penalty
     origin = np.zeros(view.coef_shape) if start is None else start
     best, best_name = None, solver
     for name in _candidates(view, penalty) if solver == "auto" else [solver]:
@@ -120,20 +143,6 @@ def minimise(
         if gap <= settings.tol:
             break
     return best, best_name
-
-
-def follow(
-    view: Any,
-    penalties: Iterable[Penalty],
-    solver: str,
-    start: NDArray | None,
-    settings: Settings,
-) -> Iterator[tuple[Solution, str]]:
-    """Minimise for one penalty after another, each from where the one before ended."""
-    for penalty in penalties:
-        solution, name = minimise(view, penalty, solver, start, settings)
-        yield solution, name
-        start = solution.coef
 
 
 def _candidates(view: Any, penalty: Penalty) -> list[str]:

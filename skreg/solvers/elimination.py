@@ -8,6 +8,7 @@ adds |U'r|^2 / 2 to the gap of the rest, for the orthonormal basis U = A_F T of 
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -34,13 +35,22 @@ class Elimination:
         return self.view.factor(self.free)
 
     @cached_property
+    def rest_view(self) -> Any:
+        """The view without the free features."""
+        return self.view.project_out(self.free, self.factors) if len(self.free) else self.view
+
+    @property
     def rest(self) -> tuple[Any, Penalty]:
         """The view and the penalty without the free features."""
-        if not len(self.free):
-            return self.view, self.penalty
-        return self.view.project_out(self.free, self.factors), self.penalty.exclude(
-            self.penalty.free
-        )
+        return self.rest_view, self.penalty.exclude(self.penalty.free)
+
+    def at(self, penalty: Penalty) -> Elimination:
+        """Return the problem at another penalty; what the same free features share is kept."""
+        if not np.array_equal(penalty.free, self.penalty.free):
+            return Elimination(self.view, penalty)
+        other = copy(self)
+        other.penalty = penalty
+        return other
 
     @property
     def is_all(self) -> bool:

@@ -14,19 +14,18 @@ zero, and within l1_j (positive: below it) where it is. Rounds of
 
 The linear term of each round comes from 1, so that rounding in H is corrected. A start far from the
 optimum is led there by stages: rounds at l1 weights that fall to the ones asked for, to a rough gap
-only. Along a path of penalties each optimum is the next start, and the working set is kept.
+only. The working set is kept with the view, for the next penalty along a path.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import tee
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._gram import KeptGram
 from .._linalg import EPS
 from .._objective import Penalty
 from .._solution import Solution
@@ -51,27 +50,18 @@ NEAR = 0.7  # share of l1 from which a correlation may become support in the fin
 
 
 def solve(view: Any, penalty: Penalty, start: NDArray, settings: Any) -> Solution:
-    """Minimise over w (..., p), target by target."""
-    return next(follow(view, [penalty], start, settings))
-
-
-def follow(
-    view: Any, penalties: Iterable[Penalty], start: NDArray, settings: Any
-) -> Iterator[Solution]:
-    """Minimise for one penalty after another, each from where the one before ended."""
+    """Minimise over w (..., p), target by target, which share the working set."""
     if start.ndim == 1:
-        yield from _follow_one(view, penalties, start, settings)
-        return
-    copies = tee(penalties, len(start))
-    paths = [
-        _follow_one(view.select_target(t), copies[t], start[t], settings) for t in range(len(start))
+        return _solve_one(view, view.kept, penalty, start, settings)
+    parts = [
+        _solve_one(view.select_target(t), view.kept, penalty, w, settings)
+        for t, w in enumerate(start)
     ]
-    for parts in zip(*paths, strict=True):
-        yield Solution(
-            np.array([part.coef for part in parts]).reshape(start.shape),
-            np.array([part.dual_gap for part in parts]),
-            max(part.n_iter for part in parts),
-        )
+    return Solution(
+        np.array([part.coef for part in parts]).reshape(start.shape),
+        np.array([part.dual_gap for part in parts]),
+        max(part.n_iter for part in parts),
+    )
 
 
 @dataclass(frozen=True)
@@ -83,20 +73,17 @@ class _Point:
     residual_norm2: NDArray
 
 
-def _follow_one(
-    view: Any, penalties: Iterable[Penalty], start: NDArray, settings: Any
-) -> Iterator[Solution]:
-    """Minimise over w (p,) for one penalty after another."""
-    kept = _KeptGram(view)
-    point = _Point(start, *view.evaluate(start))
-    for penalty in penalties:
-        n_iter = 0
-        for factor in _stages(penalty, point):
-            stage = replace(penalty, l1=factor * penalty.l1) if factor > 1.0 else penalty
-            tol = STAGE_TOL if factor > 1.0 else settings.tol
-            solution, point = _rounds(_WorkingSet(kept, stage), point, tol, n_iter, settings)
-            n_iter = solution.n_iter
-        yield solution
+def _solve_one(
+    view: Any, kept: KeptGram, penalty: Penalty, start: NDArray, settings: Any
+) -> Solution:
+    """Minimise over w (p,)."""
+    point, n_iter = _Point(start, *view.evaluate(start)), 0
+    for factor in _stages(penalty, point):
+        stage = replace(penalty, l1=factor * penalty.l1) if factor > 1.0 else penalty
+        tol = STAGE_TOL if factor > 1.0 else settings.tol
+        solution, point = _rounds(_WorkingSet(view, kept, stage), point, tol, n_iter, settings)
+        n_iter = solution.n_iter
+    return solution
 
 
 def _stages(penalty: Penalty, point: _Point) -> NDArray:
@@ -115,7 +102,7 @@ def _rounds(
     working: _WorkingSet, point: _Point, tol: float, n_iter: int, settings: Any
 ) -> tuple[Solution, _Point]:
     """Minimise from a point over w (p,) to a relative gap of `tol`, counting on from n_iter."""
-    view, penalty = working.kept.view, working.penalty
+    view, penalty = working.view, working.penalty
     target_gap = tol * 0.5 * view.target_norm2
     best, best_point, stalls = Solution(point.w, np.asarray(np.inf), n_iter), point, 0
     while True:
@@ -150,47 +137,20 @@ def _rounds(
         point = _Point(w, *view.evaluate(w))
 
 
-class _KeptGram:
-    """The `features` (k,) whose columns were ever in play, and their Gram matrix, as it grows."""
-
-    def __init__(self, view: Any) -> None:
-        self.view = view
-        self.features = np.zeros(0, dtype=np.intp)
-        self.gram: NDArray = np.zeros((0, 0))
-
-    def add(self, new: NDArray, multiplied: bool) -> None:
-        """Let the features `new` (m,) join, and if asked for have all columns `multiplied`."""
-        self.features = np.concatenate([self.features, new])
-        k = len(self.gram)
-        if not multiplied or k == len(self.features):
-            return
-        known, new = np.split(self.features, [k])
-        gram = np.empty((len(self.features),) * 2)
-        gram[:k, :k], gram[k:, k:] = self.gram, self.view.block(new)
-        if k:
-            gram[:k, k:] = self.view.block(known, new)
-            gram[k:, :k] = gram[:k, k:].T
-        self.gram = gram
-
-    def take_whole(self, features: NDArray) -> None:
-        """Let `features` (k,) be all that are ever in play, multiplied in one product."""
-        if len(self.gram) < len(features):
-            self.features, self.gram = features, self.view.block(features)
-
-
 @dataclass
 class _WorkingSet:
     """The features in play under one penalty, and the problems on them."""
 
-    kept: _KeptGram
+    view: Any
+    kept: KeptGram
     penalty: Penalty
 
     def __post_init__(self) -> None:
-        view, unpenalised = self.kept.view, self.penalty.unpenalised
-        self.rounding = unpenalised * view.rounding() if unpenalised.any() else None
+        unpenalised = self.penalty.unpenalised
+        self.rounding = unpenalised * self.view.rounding() if unpenalised.any() else None
         l1, ridge = self.penalty.finite
         plain = not ridge.any() and np.all((l1 > 0) | self.penalty.excluded)
-        self.by_columns = plain and view.descends_by_columns
+        self.by_columns = plain and self.view.descends_by_columns
 
     @property
     def features(self) -> NDArray:
@@ -232,7 +192,7 @@ class _WorkingSet:
         """Let the features `new` (m,) join; if these are many of few, all of them."""
         whole = np.flatnonzero(~self.penalty.excluded)
         many = len(self.features) + len(new) > WHOLE_SHARE * len(whole)
-        if many and len(new) and self.kept.view.is_tall and not self.by_columns:
+        if many and len(new) and self.view.is_tall and not self.by_columns:
             self.kept.take_whole(whole)
         else:
             self.kept.add(new, multiplied=not self.by_columns)
@@ -248,7 +208,7 @@ class _WorkingSet:
     def problem(self, at: NDArray, point: _Point) -> Quadratic | Columns:
         """Return the problem on the features `at` (k,) in the form that suits the descent."""
         if self.by_columns:
-            columns = self.kept.view.sparse_columns(at)
+            columns = self.view.sparse_columns(at)
             return Columns(*columns, self.penalty.l1[at], self.penalty.positive)
         return self.quadratic(at, point)
 
@@ -256,7 +216,7 @@ class _WorkingSet:
         """Return the problem on the features `at` (k,), with the Gram matrix of their columns."""
         ridge, w = self.penalty.ridge[at], point.w[at]
         if self.by_columns:
-            H = self.kept.view.block(at)
+            H = self.view.block(at)
         elif len(at) == len(self.features):
             H = self.kept.gram.copy() if ridge.any() else self.kept.gram
         else:
