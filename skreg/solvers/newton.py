@@ -6,7 +6,8 @@ w is optimal iff every correlation q = A'(b - A w) - ridge w is l1_j sign(w_j) w
 zero, and within l1_j (positive: below it) where it is. Rounds of
 
 1. the correlations of all features, taken on the data: they give the duality gap, and the worst
-   violators, which join the working set, at most doubling it (the support of a start joins whole);
+   violators, as many as the support has features, which join the working set (the support of a
+   start joins whole);
 2. on the working set, a few epochs of coordinate descent: cheap, and enough while the working set
    still changes. It takes the Gram matrix H = A'A + diag(ridge), or the columns of a sparse X;
 3. once what the working set lacks is minor, the exact finish by Newton steps, see `finish.py`. With
@@ -181,7 +182,7 @@ class _WorkingSet:
         if len(violators) >= FEW * len(self.features) and len(violators):
             l1 = self.penalty.l1[violators]
             lacking = np.max(excess[violators] / np.where(l1 > 0, l1, EPS))
-        room = max(FIRST, len(self.features), len(support))
+        room = max(FIRST, np.count_nonzero(point.w))
         if len(violators) > room:
             worst = np.argpartition(excess[violators], len(violators) - room)[-room:]
             violators = violators[worst]
