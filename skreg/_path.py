@@ -95,7 +95,7 @@ def regularization_path(
         Length of the automatic grid.
     eps : float, default=None
         The last strength of the automatic grid as a share of the first, between 0 and 1. None:
-        1e-3 for `l1_lambda`, 1e-6 for `l2_lambda`, 1e-5 for `dropout_rate`.
+        1e-3 for `l1_lambda`, 1e-6 for `l2_lambda`, about 1e-5 for `dropout_rate`.
     sample_weight : array-like of shape (n_samples,) or float, default=None
         Nonnegative row weights; a row of weight 2 counts as two rows. None weighs all alike.
 
