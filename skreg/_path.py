@@ -73,7 +73,7 @@ class RegularizationPath:
 def regularization_path(
     estimator, X, y, values=None, n_values=100, eps=None, sample_weight=None
 ) -> RegularizationPath:
-    """Fit an estimator at many strengths, for little more than the price of one.
+    """Return the coefficients of an estimator at many strengths, each certified on the data.
 
     The strength that varies is `l1_lambda` of an `L1Regressor`, `l2_lambda` of an `L2Regressor`, or
     `dropout_rate` of a `DropoutRegressor`; whatever else the estimator is set to stays. The
@@ -128,13 +128,21 @@ def regularization_path(
     - for `l1_lambda` at the least value at which all coefficients that bear the L1 penalty are 0
       (for unit weights and centred data `max |X'y| / n_samples`);
     - for `l2_lambda` at the sum over the penalised features of variance over penalty weight (mean
-      square, without an intercept), where the whole fit is shrunk to less than half;
+      square, without an intercept), where every part of the fit is shrunk to half or less;
     - for `dropout_rate` at 0.99; at the default `eps` it ends at 0.001.
 
     For n samples and p features, the path of L2 strengths or dropout rates takes one
     eigendecomposition of the smaller of the p x p and the n x n side, and each value min(n, p) p
     operations. Where there is none that all values share (some feature bears another ridge too
-    and p > n, for instance) each value is a fit of its own.
+    and p > n, for instance) each value is a fit of its own. Lasso paths start each value from the
+    one before.
+
+    References
+    ----------
+    .. [1] T. Hastie, R. Tibshirani & J. Friedman (2009). The Elements of Statistical Learning,
+       sections 3.4.1 and 18.3.5.
+    .. [2] J. Friedman, T. Hastie & R. Tibshirani (2010). Regularization paths for generalized
+       linear models via coordinate descent. Journal of Statistical Software 33.
 
     Examples
     --------
@@ -165,7 +173,7 @@ def regularization_path(
     return RegularizationPath(
         parameter=model._path_parameter,
         values=values,
-        coefs=coefs.astype(X.dtype),
+        coefs=coefs.astype(X.dtype, copy=False),
         intercepts=data.view.intercept(coefs).astype(X.dtype),
         dual_gaps=np.array([solution.dual_gap for solution, _ in found]),
         n_iters=np.array([solution.n_iter for solution, _ in found]),
