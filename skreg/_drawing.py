@@ -101,6 +101,7 @@ def draw_marks(
             va="top",
             parse_math=False,
             annotation_clip=True,
+            in_layout=False,
         )
         for value in values
     ]
@@ -186,7 +187,7 @@ def write_names(ax: Axes, lines: Sequence[Line2D], names: Sequence[str]) -> list
             color=DARKER * np.array(to_rgb(line.get_color())),
             va="center",
             parse_math=False,
-            annotation_clip=False,
+            in_layout=False,
             arrowprops={
                 "arrowstyle": "-",
                 "color": line.get_color(),
