@@ -88,6 +88,7 @@ class StrengthScale:
         length = np.ptp(self.position([low, high]))
         low, high = max(low, self.least), min(high, self.ends[0])
         plain = MaxNLocator(most, steps=[1, 2, 5, 10]).tick_values(low, high)
+        plain = plain if low < high else np.array([low])
         for candidates in *self.round, plain:
             inside = (candidates >= low * (1 - ROUNDING)) & (candidates <= high * (1 + ROUNDING))
             if inside.sum() >= min(ENOUGH_TICKS, most):
