@@ -18,6 +18,7 @@ from skreg import (
     L1Regressor,
     L2Regressor,
     RegularizationPath,
+    _family,
     regularization_path,
 )
 from skreg.solvers import spectral
@@ -322,7 +323,7 @@ def test_small_chunks_make_the_same_path(monkeypatch):
 @each_estimator
 def test_moments_and_rows_make_the_same_path(estimator, moments, monkeypatch):
     X, y = regression(60, P)
-    monkeypatch.setattr(path_module, "MOMENTS_MOST", P if moments else P - 1)
+    monkeypatch.setattr(_family, "MOMENTS_MOST", P if moments else P - 1)
     built = []
     from_rows = path_module.Moments.from_rows
     monkeypatch.setattr(
