@@ -16,6 +16,7 @@ import skreg._path as path_module
 from skreg import (
     DropoutRegressor,
     L1Regressor,
+    L1RegressorCV,
     L2Regressor,
     RegularizationPath,
     _family,
@@ -348,7 +349,7 @@ def test_one_warning_of_the_worst_value():
     assert caught[0].filename == __file__
 
 
-NOT_ESTIMATORS = [Ridge(), L1Regressor, "L1Regressor", None]
+NOT_ESTIMATORS = [Ridge(), L1RegressorCV(), L1Regressor, "L1Regressor", None]
 
 
 @pytest.mark.parametrize("estimator", NOT_ESTIMATORS)
