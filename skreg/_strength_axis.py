@@ -182,12 +182,12 @@ def _tick_space(axis: XAxis) -> int:
     return max(axis.get_tick_space(), 2)
 
 
-def draw_strengths(ax: Axes, scale: StrengthScale, label: str) -> None:
-    """Make the x axis of `ax` one of strengths."""
+def draw_strengths(ax: Axes, scale: StrengthScale, parameter: str) -> None:
+    """Make the x axis of `ax` one of the strengths of a parameter."""
     scale.apply(ax)
     ax.xaxis.set_major_locator(StrengthLocator(scale))
     ax.xaxis.set_major_formatter(NumberFormatter())
-    ax.set_xlabel(f"{label}, strong to weak")
+    ax.set_xlabel(f"{parameter}, strong to weak")
     ax.set_xlim(*scale.limits())
 
 

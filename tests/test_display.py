@@ -178,6 +178,7 @@ def test_the_largest_at_the_chosen_value_are_named_and_the_others_grey():
     data = invented(n_features=5)
     data["coefs"][:, 3] = 0
     data["coefs"][20] = [0.1, -9, 3, 0, 2]
+    data["coefs"][25] = data["coefs"][0] = [0, 0, 0, 0, 100]
     display = RegularizationPathDisplay(**data, chosen={"weak": data["values"][20], "strong": 9})
     display.plot(n_labels=2)
     assert [name.get_text() for name in display.names_] == ["x1", "x2"]
@@ -732,6 +733,15 @@ def test_small_pictures_name_fewer_features_and_are_legible():
     display = RegularizationPathDisplay(**data, chosen={"min": 0.1, "1-SE": 1.0}).plot(ax)
     assert 1 <= len(display.names_) < 10
     assert_legible(display.figure_)
+
+
+@pytest.mark.parametrize("width", [2, 3, 4])
+def test_a_tick_at_zero_has_room(width):
+    ax = plt.subplots(figsize=(width, 3), dpi=100, layout="constrained")[1]
+    values = [10, 1, 0.1, 0.01, 0]
+    RegularizationPathDisplay(parameter="l1_lambda", values=values, coefs=np.eye(5)).plot(ax)
+    assert 0 in ax.get_xticks()
+    assert_legible(ax.figure)
 
 
 @pytest.mark.parametrize("layout", ["constrained", "subfigures"])
