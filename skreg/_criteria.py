@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _selection, solvers
+from ._family import Family
 from ._folds import CHUNK_BYTES, Data
 from ._loo import factorisations, rank
 from ._objective import Penalty
-from ._path import Family
 from ._rows import Rows
 from ._scores import Scores
 from .solvers.elimination import Elimination

@@ -25,15 +25,14 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 
 from . import _grid
 from ._base import SHARED_CONSTRAINTS, BaseRegularized, LinearPredictor, unchanged_on_error
+from ._family import Family
 from ._folds import Data, Fold, TrainingViews, checked_folds
-from ._path import Family
 from ._progress import progress
 from ._rows import Rows
 from ._scores import Scorer, Scores, by_folds, by_leaving_one_out
 from ._selection import SELECTIONS
-from ._solution import Solution, warn_not_converged
+from ._solution import Solution
 
-REMEDY = "Increase max_iter, or rescale the columns of X."
 N_FOLDS = 5  # where cv=None means folds, as in scikit-learn
 GRID: list = [Interval(Integral, 1, None, closed="left"), "array-like"]
 CV_CONSTRAINTS: dict[str, list] = {
@@ -131,9 +130,10 @@ class BaseCV(LinearPredictor):
                 routed["scorer"]["sample_weight"] = weights
             scores = self._scores(search, self._scorer(routed["scorer"], len(y)))
             index = self._choose(search, scores)
-            self._warn_of_gaps(search, scores)
+            gap = self._refit(search, index, X.dtype)
+            self._warn_of_gap(max(gap, scores.gap))
             self._warn_at_edge(search, index)
-            return self._refit(search, index, X.dtype)
+            return self
 
     def get_metadata_routing(self):
         """Return how metadata such as `groups` reaches the splitter and the scorer.
@@ -278,8 +278,11 @@ class BaseCV(LinearPredictor):
         vars(self).update(found)
         return chosen[self.selection]
 
-    def _refit(self, search: Search, index: int, dtype: Any) -> Any:
-        """Set the path of all data and the model at one value, certified there; return self."""
+    def _refit(self, search: Search, index: int, dtype: Any) -> float:
+        """Set the path of all data and the model at one value, certified there.
+
+        Return the largest relative gap.
+        """
         value, (solution, name) = search.values[index], search.path[index]
         gap = search.on_data.gaps(search.values[index : index + 1], solution.coef[None])[0]
         solution = replace(solution, dual_gap=gap)
@@ -287,8 +290,6 @@ class BaseCV(LinearPredictor):
         # Without a penalty the answer is one of minimum norm, to which the gap is blind.
         if value == 0 or not solution.is_within(self.tol, norm2):
             solution, name = search.on_data.solve(value, solution.coef)
-        if not solution.is_within(self.tol, norm2):
-            warn_not_converged(solution, norm2, self.tol, name, REMEDY)
         self.coef_ = solution.coef.astype(dtype)
         self.intercept_ = dtype.type(search.rows.intercept(solution.coef))
         self.coef_path_ = search.coefs.astype(dtype)
@@ -297,16 +298,17 @@ class BaseCV(LinearPredictor):
         self.dual_gap_ = solution.dual_gap[()]
         self.n_iter_ = solution.n_iter
         self.solver_ = name
-        return self
+        gaps = [other.relative_gap(norm2) for other, _ in search.path]
+        gaps[index] = solution.relative_gap(norm2)
+        return max(gaps)
 
-    def _warn_of_gaps(self, search: Search, scores: Scores) -> None:
-        """Warn if a fit of the folds or of the path did not converge."""
-        norm2 = search.family.view.target_norm2
-        worst = max(scores.gap, *(solution.relative_gap(norm2) for solution, _ in search.path))
-        if worst > self.tol:
+    def _warn_of_gap(self, gap: float) -> None:
+        """Warn if a fit of the folds or of all data did not converge."""
+        if gap > self.tol:
             warnings.warn(
-                f"Some fits along the path did not converge: their largest duality gap, relative "
-                f"to the null model, is {worst:.3g} > tol={self.tol:.3g}. {REMEDY}",
+                "A fit along the path did not converge: the largest duality gap of them, relative "
+                f"to the null model, is {gap:.3g} > tol={self.tol:.3g}. Increase max_iter, or "
+                "rescale the columns of X.",
                 ConvergenceWarning,
                 stacklevel=4,
             )

@@ -142,7 +142,8 @@ class CVDisplay:
         )
         name = self.score_name if score_name is None else score_name
         band = "" if se is None else "\nmean \N{PLUS-MINUS SIGN} standard error"
-        _drawing.set_label(ax, f"{name}{band}", name.partition(" (")[0])
+        ax.set_ylabel(f"{name}{band}")
+        _drawing.fit_labels(ax, {ax.xaxis: self.parameter, ax.yaxis: name.partition(" (")[0]})
         heights = mean if se is None else np.concatenate([mean - se, mean, mean + se])
         heights = heights[np.isfinite(heights)]
         lowest = np.nanmin(mean)

@@ -136,7 +136,8 @@ class RegularizationPathDisplay:
         self.top_ax_ = _plotting.draw_nonzeros(ax, scale, values, np.count_nonzero(coefs, axis=1))
         ax.plot(values[[0, -1]], [0, 0], color="black", linewidth=0.6)
 
-        _drawing.set_label(ax, "Coefficient (units of y per unit of the feature)", "Coefficient")
+        ax.set_ylabel("Coefficient (units of y per unit of the feature)")
+        _drawing.fit_labels(ax, {ax.xaxis: self.parameter, ax.yaxis: "Coefficient"})
         # In the order of the columns, so that a feature looks alike in pictures of several paths.
         named = np.sort(ranked[: _drawing.names_that_fit(ax, len(marks))])
         self.lines_, self.other_lines_ = _drawing.draw_paths(ax, values, coefs, named, line_kw)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.cbook import normalize_kwargs
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgb
@@ -157,13 +158,14 @@ def set_logarithmic(ax: Axes, ratio: float) -> None:
     ax.yaxis.set_minor_locator(NullLocator())
 
 
-def set_label(ax: Axes, label: str, short: str) -> None:
-    """Label the y axis, in short where the label does not fit beside it."""
-    ax.set_ylabel(label)
+def fit_labels(ax: Axes, short: Mapping[Axis, str]) -> None:
+    """Lay the figure out, with the short labels for axes that their labels do not fit along."""
     settle(ax)
-    if ax.yaxis.label.get_window_extent().height > ax.bbox.height:
-        ax.set_ylabel(short)
-        settle(ax)
+    for axis, label in short.items():
+        along = 0 if axis.axis_name == "x" else 1
+        if axis.label.get_window_extent().size[along] > ax.bbox.size[along]:
+            axis.set_label_text(label)
+            settle(ax)
 
 
 def names_that_fit(ax: Axes, n_rows: int) -> int:
@@ -186,7 +188,6 @@ def write_names(ax: Axes, lines: Sequence[Line2D], names: Sequence[str]) -> list
             color=DARKER * np.array(to_rgb(line.get_color())),
             va="center",
             parse_math=False,
-            annotation_clip=False,
             arrowprops={
                 "arrowstyle": "-",
                 "color": line.get_color(),

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ._family import moments_suffice
 from ._moments import Moments
-from ._path import moments_suffice
 from ._rows import Rows
 
 CHUNK_BYTES = 2**25  # of rows copied, and of coefficients and predictions held, at a time
@@ -154,6 +154,8 @@ def checked_folds(splits: Iterable, data: Data) -> list[Fold]:
             if not np.any(concerned & counted):
                 raise ValueError(f"Fold {k} of cv has no row of positive weight to {role} on.")
         folds.append(fold)
+    if not folds:
+        raise ValueError("cv yields no folds.")
     return folds
 
 

@@ -7,8 +7,8 @@ Each estimator has one path parameter, and its penalty is linear in the strength
 An automatic grid is geometric in t, from the top downwards. The top of the lasso is lambda_max, the
 least t at which all coefficients with an L1 weight are zero: the optimality conditions ask for
 |A_j'r| <= t v_j, with the residual r of the features that have none, fitted alone. The ridge has no
-such end. At t = trace(A V^-1 A') the whole fit is shrunk to less than half, and with it the grid
-starts; dropout at a rate of 0.99.
+such end: its grid starts at t = trace(A V^-1 A'), where every part of the fit is shrunk to half or
+less, and that of dropout at a rate of 0.99.
 """
 
 from __future__ import annotations

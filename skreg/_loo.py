@@ -28,9 +28,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import solvers
+from ._family import Family
 from ._folds import Data
 from ._linalg import EPS
-from ._path import Family
 from ._rows import Rows
 from .solvers.elimination import Elimination
 from .solvers.spectral import Dual, Primal, Spectrum, spectrum

@@ -54,16 +54,21 @@ class Moments:
 
     @classmethod
     def from_rows(cls, rows: Rows, weight: float = 1.0) -> Moments:
-        """Return the moments of rows, about the origin if they are; S matters only to `+`."""
-        return cls(
-            weight,
-            rows.mean,
-            rows.target_mean,
-            rows.block(np.arange(rows.n_features)),
-            rows.correlation(rows.target),
-            rows.target_norm2,
-            rows.fit_intercept,
-        )
+        """Return the moments of rows, about the origin if they are; S matters only to `+`.
+
+        A column that is constant has exactly its value for a mean and no variance, so that parts
+        that agree in it merge to one that is constant too.
+        """
+        mean, gram = rows.mean, rows.block(np.arange(rows.n_features))
+        cross = rows.correlation(rows.target)
+        constant = np.flatnonzero(rows.constant())
+        if len(constant):
+            mean = mean.copy()
+            mean[constant] = rows.shift[constant] + rows.first(constant)
+        if len(constant) and rows.fit_intercept:
+            gram[constant], gram[:, constant], cross[..., constant] = 0.0, 0.0, 0.0
+        norm2 = rows.target_norm2
+        return cls(weight, mean, rows.target_mean, gram, cross, norm2, rows.fit_intercept)
 
     def __add__(self, other: Moments) -> Moments:
         """Return the moments of the rows of both."""
@@ -118,9 +123,12 @@ class Moments:
 
     def variances(self) -> NDArray:
         """Return the weighted variance of each column (p,), exactly 0 for a constant one."""
-        origin = 0.0 if self.fit_intercept else self.mean * self.mean
-        variances = np.diag(self.gram) - origin
-        return np.where(variances > (10 * _linalg.EPS * self.mean) ** 2, variances, 0.0)
+        square, noise = self.mean * self.mean, 10 * _linalg.EPS
+        if self.fit_intercept:
+            variances, noise = np.diag(self.gram), noise * noise
+        else:  # the difference rounds at the size of the square
+            variances = np.diag(self.gram) - square
+        return np.where(variances > noise * square, variances, 0.0)
 
     def second_moments(self, drop_to: str) -> NDArray:
         """Return what dropout destroys (p,): the variance, or the raw moment for drop_to="zero"."""

@@ -156,8 +156,9 @@ class Penalty:
         fenchel = self._terms(w) - w * z
         if self._is_ridged:
             beyond = np.maximum(self.directed(z) - self.l1, 0.0)
-            conjugate = np.divide(
-                beyond * beyond, 2.0 * self.ridge, where=self.ridge > 0, out=np.zeros_like(z)
+            # The square of a quotient, since the square of `beyond` alone may overflow.
+            norm = np.sqrt(2.0 * self.ridge)
+            fenchel += np.square(
+                np.divide(beyond, norm, where=self.ridge > 0, out=np.zeros_like(z))
             )
-            fenchel += conjugate
         return np.maximum(0.5 * (1.0 - scale) ** 2 * residual_norm2 + fenchel.sum(axis=-1), 0.0)

@@ -1,17 +1,16 @@
 """`regularization_path`: the coefficients at every strength, each certified on the data.
 
-A lasso path goes down from lambda_max, each value started from the one before. A path of L2
-strengths or of dropout rates is one eigendecomposition, see `solvers/spectral.py`. Where there are
-few features, either is solved on the moments of the data, where a value costs p^2. What comes out
-is certified on the data, and solved again there where the moments were not accurate enough.
+A path goes down from the most regularised value, see `_grid.py` for where it starts and
+`_family.py` for how it goes on. Where there are few features it is solved on the moments of the
+data, where a value costs p^2; what comes out is certified on the data, and solved again there where
+the moments were not accurate enough.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import groupby, islice
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -20,14 +19,11 @@ from sklearn.base import clone
 
 from . import _grid, solvers
 from ._base import BaseRegularized
+from ._family import Family, moments_suffice
 from ._moments import Moments
-from ._objective import Penalty
 from ._rows import Rows
 from ._solution import Solution, warn_not_converged
-from .solvers.elimination import Elimination
-from .solvers.spectral import Spectrum, chunks, spectrum, stack
-
-MOMENTS_MOST = 2000  # features up to which their p x p moments are worth forming
+from .solvers.spectral import chunks
 
 
 @dataclass(frozen=True)
@@ -59,6 +55,19 @@ class RegularizationPath:
     See Also
     --------
     regularization_path : Compute one.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skreg import DropoutRegressor, regularization_path
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> path = regularization_path(DropoutRegressor(), X, y, values=[0.1, 0.5, 0.9])
+    >>> path.parameter, path.values.tolist()
+    ('dropout_rate', [0.9, 0.5, 0.1])
+    >>> path.intercepts.round(1)
+    array([152.1, 152.1, 152.1])
+    >>> bool((path.dual_gaps < 1e-9).all())
+    True
     """
 
     parameter: str
@@ -73,7 +82,7 @@ class RegularizationPath:
 def regularization_path(
     estimator, X, y, values=None, n_values=100, eps=None, sample_weight=None
 ) -> RegularizationPath:
-    """Fit an estimator at many strengths, for little more than the price of one.
+    """Return the coefficients of an estimator at many strengths, each certified on the data.
 
     The strength that varies is `l1_lambda` of an `L1Regressor`, `l2_lambda` of an `L2Regressor`, or
     `dropout_rate` of a `DropoutRegressor`; whatever else the estimator is set to stays. The
@@ -95,7 +104,7 @@ def regularization_path(
         Length of the automatic grid.
     eps : float, default=None
         The last strength of the automatic grid as a share of the first, between 0 and 1. None:
-        1e-3 for `l1_lambda`, 1e-6 for `l2_lambda`, 1e-5 for `dropout_rate`.
+        1e-3 for `l1_lambda`, 1e-6 for `l2_lambda`, about 1e-5 for `dropout_rate`.
     sample_weight : array-like of shape (n_samples,) or float, default=None
         Nonnegative row weights; a row of weight 2 counts as two rows. None weighs all alike.
 
@@ -128,13 +137,21 @@ def regularization_path(
     - for `l1_lambda` at the least value at which all coefficients that bear the L1 penalty are 0
       (for unit weights and centred data `max |X'y| / n_samples`);
     - for `l2_lambda` at the sum over the penalised features of variance over penalty weight (mean
-      square, without an intercept), where the whole fit is shrunk to less than half;
+      square, without an intercept), where every part of the fit is shrunk to half or less;
     - for `dropout_rate` at 0.99; at the default `eps` it ends at 0.001.
 
     For n samples and p features, the path of L2 strengths or dropout rates takes one
     eigendecomposition of the smaller of the p x p and the n x n side, and each value min(n, p) p
     operations. Where there is none that all values share (some feature bears another ridge too
-    and p > n, for instance) each value is a fit of its own.
+    and p > n, for instance) each value is a fit of its own. Lasso paths start each value from the
+    one before.
+
+    References
+    ----------
+    .. [1] T. Hastie, R. Tibshirani & J. Friedman (2009). The Elements of Statistical Learning,
+       sections 3.4.1 and 18.3.5.
+    .. [2] J. Friedman, T. Hastie & R. Tibshirani (2010). Regularization paths for generalized
+       linear models via coordinate descent. Journal of Statistical Software 33.
 
     Examples
     --------
@@ -142,12 +159,12 @@ def regularization_path(
     >>> from skreg import L1Regressor, regularization_path
     >>> X, y = load_diabetes(return_X_y=True)
     >>> path = regularization_path(L1Regressor(), X, y, n_values=5)
-    >>> path.values.round(4)
-    array([2.148 , 0.382 , 0.0679, 0.0121, 0.0021])
+    >>> path.values.round(2)
+    array([2.15, 0.38, 0.07, 0.01, 0.  ])
     >>> path.coefs.shape
     (5, 10)
     >>> (path.coefs != 0).sum(axis=1)
-    array([ 0,  5,  8, 10, 10])
+    array([ 0,  4,  7,  9, 10])
     """
     model = _checked_model(estimator)
     axis = _grid.AXES[model._path_parameter]
@@ -165,97 +182,12 @@ def regularization_path(
     return RegularizationPath(
         parameter=model._path_parameter,
         values=values,
-        coefs=coefs.astype(X.dtype),
+        coefs=coefs.astype(X.dtype, copy=False),
         intercepts=data.view.intercept(coefs).astype(X.dtype),
         dual_gaps=np.array([solution.dual_gap for solution, _ in found]),
         n_iters=np.array([solution.n_iter for solution, _ in found]),
         feature_names=getattr(model, "feature_names_in_", None),
     )
-
-
-class Family:
-    """The problems of a validated estimator on a view, along its path parameter.
-
-    Nothing here depends on the strength that the estimator was given, nor changes the estimator.
-    The penalty is that on `source`, another view of the same data, if one is given.
-    """
-
-    def __init__(self, estimator: BaseRegularized, view: Any, source: Any = None) -> None:
-        self.view = view
-        self.source = view if source is None else source
-        self.axis = _grid.AXES[estimator._path_parameter]
-        self.solver = estimator.solver
-        self.settings = solvers.Settings(estimator.tol, estimator.max_iter, estimator.verbose)
-        self._model = clone(estimator)
-        self._constant = self.source.constant() & view.fit_intercept
-
-    def penalty(self, value: float) -> Penalty:
-        """Return the penalty at a value of the path parameter."""
-        setattr(self._model, self._model._path_parameter, float(value))
-        return self._model._penalty(self.source).exclude(self._constant)
-
-    @cached_property
-    def unit(self) -> Penalty:
-        """The penalty at strength 1."""
-        return self.penalty(self.axis.value(1.0))
-
-    @cached_property
-    def spectrum(self) -> Spectrum | None:
-        """The factors that all strengths share, if they do."""
-        fixed, unit = self.penalty(0.0).finite[1], self.unit.finite[1]
-        return spectrum(self.view, self.unit, fixed, unit - fixed)
-
-    def grid(self, n_values: int, eps: float | None = None) -> NDArray:
-        """Return the automatic grid (n_values,), descending."""
-        return _grid.automatic(self.axis, self.source, self.unit, n_values, eps)
-
-    def solve(self, value: float, start: NDArray | None = None) -> tuple[Solution, str]:
-        """Return the solution at one value, from a start (..., p), and the name of its solver."""
-        return solvers.minimise(self.view, self.penalty(value), self.solver, start, self.settings)
-
-    def solutions(self, values: NDArray) -> Iterator[tuple[Solution, str]]:
-        """Yield the solution at each of the values (m,), descending, and the name of its solver."""
-        if self.solver == "auto" and self.spectrum is not None:
-            for some in chunks(self.view, len(values)):
-                yield from self._shared(values[some])
-        else:
-            penalties = map(self.penalty, values)
-            yield from solvers.follow(self.view, penalties, self.solver, None, self.settings)
-
-    def gaps(self, values: NDArray, coefs: NDArray) -> NDArray:
-        """Return the gaps (m, ...) on this view of coefs (m, ..., p) at the values (m,)."""
-        penalties = [self.penalty(value) for value in values]
-        gaps = np.zeros(coefs.shape[:-1])
-        for _, group in groupby(range(len(values)), lambda k: penalties[k].free.tobytes()):
-            some = list(group)
-            problem = Elimination(self.view, penalties[some[0]])
-            penalty = stack([penalties[k] for k in some], coefs.ndim - 1)
-            gaps[some] = problem.gaps(coefs[some], penalty)
-            if np.any(gaps[some] > self.settings.tol * 0.5 * self.view.target_norm2):
-                gaps[some] = problem.gaps(coefs[some], penalty, self.view.rounding())
-        return gaps
-
-    def _shared(self, values: NDArray) -> Iterator[tuple[Solution, str]]:
-        """Yield the solutions at values (m,) from the shared factors, where they are within tol."""
-        penalties = [self.penalty(value) for value in values]
-        covered = [np.array_equal(penalty.free, self.unit.free) for penalty in penalties]
-        some = np.flatnonzero(covered)
-        strengths = self.axis.strength(values[some])
-        found = iter(
-            self.spectrum.solve(strengths, [penalties[k] for k in some], self.settings.tol)
-        )
-        for value, is_covered in zip(values, covered, strict=True):
-            solution = next(found) if is_covered else None
-            if is_covered and solution.is_within(self.settings.tol, self.view.target_norm2):
-                yield solution, "spectral"
-            else:
-                yield self.solve(value)
-
-
-def moments_suffice(shape: tuple[int, int]) -> bool:
-    """Return whether X (n, p) is better solved on its moments than on its rows."""
-    n, p = shape
-    return p <= min(n, MOMENTS_MOST)
 
 
 def _checked_model(estimator: Any) -> BaseRegularized:

@@ -152,6 +152,11 @@ class Rows:
             mask[suspects] = _columns.spread(columns) == 0
         return mask
 
+    def first(self, S: NDArray) -> NDArray:
+        """Return the columns S (k,) of the first stored row that counts (k,), not centred."""
+        row = self.X[[np.argmax(self.counted)]][:, S]
+        return (row.toarray() if self.is_sparse else row).ravel()
+
     def variances(self) -> NDArray:
         """Return the weighted variance of each column (p,), exactly 0 for a constant one."""
         return self._variances

@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
+from ._family import Family
 from ._folds import CHUNK_BYTES, Data, Fold, TrainingViews
 from ._loo import left_out_errors
-from ._path import Family
 from ._rows import Rows
 from ._selection import fold_statistics
 from ._solution import Solution
@@ -86,7 +87,9 @@ def by_folds(
         delayed(_score_fold)(model, views.data, view, fold, values, scorer, watch, k)
         for k, (view, fold) in enumerate(zip(views, views.folds, strict=True))
     )
-    with warnings.catch_warnings():  # which threads of it cannot keep apart: this restores them
+    with warnings.catch_warnings():
+        # Coordinate descent silences this itself, but filters are not the threads' own.
+        warnings.filterwarnings("ignore", "Objective did not converge", ConvergenceWarning)
         results = Parallel(n_jobs=n_jobs, prefer="threads")(jobs)
     errors, scores, gaps = zip(*results, strict=True)
     mse_path = np.array(errors).T

@@ -25,10 +25,11 @@ from numpy.typing import NDArray
 from ._grid import AXES
 
 LOGARITHMIC = {"l1_lambda": "log", "l2_lambda": "log", "dropout_rate": "logit"}
-ZERO_GAP = 0.08  # from the least positive value to 0, as a share of the others' range
+ZERO_GAP = 0.12  # from the least positive value to 0, as a share of the others' range
 EDGE = 0.02  # left free at both ends, as a share of the axis
 MOST_TICKS, ENOUGH_TICKS = 7, 3
-NEAR_ZERO = 0.6  # of the mean distance of ticks, too near to the tick at 0
+ROUNDING = 1e-9  # by which a tick may miss the end of the path
+NEAR_ZERO = 0.5  # of the mean distance of ticks, too near to the tick at 0
 
 POWERS = 10.0 ** np.arange(-20, 21)
 SHARES = 10.0 ** np.arange(-12, 0)
@@ -86,8 +87,10 @@ class StrengthScale:
         zero = [0.0] if self.with_zero and low <= 0 <= high else []
         length = np.ptp(self.position([low, high]))
         low, high = max(low, self.least), min(high, self.ends[0])
-        for candidates in *self.round, MaxNLocator(most).tick_values(low, high):
-            inside = (candidates >= low) & (candidates <= high)
+        plain = MaxNLocator(most, steps=[1, 2, 5, 10]).tick_values(low, high)
+        plain = plain if low < high else np.array([low])
+        for candidates in *self.round, plain:
+            inside = (candidates >= low * (1 - ROUNDING)) & (candidates <= high * (1 + ROUNDING))
             if inside.sum() >= min(ENOUGH_TICKS, most):
                 break
         stride = max(-(-inside.sum() // most), 1)
@@ -179,12 +182,12 @@ def _tick_space(axis: XAxis) -> int:
     return max(axis.get_tick_space(), 2)
 
 
-def draw_strengths(ax: Axes, scale: StrengthScale, label: str) -> None:
-    """Make the x axis of `ax` one of strengths."""
+def draw_strengths(ax: Axes, scale: StrengthScale, parameter: str) -> None:
+    """Make the x axis of `ax` one of the strengths of a parameter."""
     scale.apply(ax)
     ax.xaxis.set_major_locator(StrengthLocator(scale))
     ax.xaxis.set_major_formatter(NumberFormatter())
-    ax.set_xlabel(f"{label}, strong to weak")
+    ax.set_xlabel(f"{parameter}, strong to weak")
     ax.set_xlim(*scale.limits())
 
 

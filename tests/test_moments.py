@@ -258,3 +258,35 @@ def test_a_target_that_the_free_features_explain_leaves_nothing(strength):
         solution, _ = minimise(view, penalty, "auto", None, Settings(tol=1e-10, max_iter=100))
         assert_allclose(solution.coef, [1, -2, 0, 0, 0], rtol=1e-12, atol=1e-12)
         assert solution.dual_gap <= 1e-13 * view.target_norm2
+
+
+@pytest.mark.parametrize("layout", [np.asarray, sp.csc_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("value", [0.0, 0.7, -1e8])
+def test_a_column_that_is_constant_stays_so_through_merging(value, layout):
+    """Its mean as a sum of many products is off by rounding, differently in every part."""
+    X, y, _ = data()
+    X = np.tile(X, (100, 1))
+    X[:, 2] = value
+    y = np.tile(y, 100)
+    weights = np.random.default_rng(1).uniform(0, 2, len(y)) * (np.arange(len(y)) % 7 > 0)
+    cuts = [0, 10, 500, 1707, len(y)]
+    parts = [
+        Moments.from_data(layout(X[a:b]), y[a:b], weights[a:b])
+        for a, b in zip(cuts, cuts[1:], strict=False)
+    ]
+    merged = reduce(add, parts)
+    assert_array_equal(merged.constant(), np.arange(P) == 2)
+    assert merged.mean[2] == value
+    assert not merged.gram[2].any()
+    assert merged.cross[2] == 0
+    origin = merged.about_origin()
+    assert origin.variances()[2] == 0
+    assert_allclose(np.delete(origin.variances(), 2), np.delete(merged.variances(), 2), rtol=1e-9)
+
+
+def test_without_an_intercept_a_constant_column_counts():
+    X, y, _ = data()
+    X[:, 2] = 0.7
+    moments = Moments.from_rows(Rows.from_data(X, y, None, False))
+    assert_allclose(moments.gram[2, 2], 0.49, rtol=1e-14)
+    assert moments.variances()[2] == 0

@@ -16,8 +16,10 @@ import skreg._path as path_module
 from skreg import (
     DropoutRegressor,
     L1Regressor,
+    L1RegressorCV,
     L2Regressor,
     RegularizationPath,
+    _family,
     regularization_path,
 )
 from skreg.solvers import spectral
@@ -322,7 +324,7 @@ def test_small_chunks_make_the_same_path(monkeypatch):
 @each_estimator
 def test_moments_and_rows_make_the_same_path(estimator, moments, monkeypatch):
     X, y = regression(60, P)
-    monkeypatch.setattr(path_module, "MOMENTS_MOST", P if moments else P - 1)
+    monkeypatch.setattr(_family, "MOMENTS_MOST", P if moments else P - 1)
     built = []
     from_rows = path_module.Moments.from_rows
     monkeypatch.setattr(
@@ -347,7 +349,7 @@ def test_one_warning_of_the_worst_value():
     assert caught[0].filename == __file__
 
 
-NOT_ESTIMATORS = [Ridge(), L1Regressor, "L1Regressor", None]
+NOT_ESTIMATORS = [Ridge(), L1RegressorCV(), L1Regressor, "L1Regressor", None]
 
 
 @pytest.mark.parametrize("estimator", NOT_ESTIMATORS)
