@@ -139,8 +139,8 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
         runs_all_epochs = not row.exact and self.tol == 0
         if not (runs_all_epochs or solution.is_within(self.tol, view.target_norm2)):
             warn_not_converged(solution, view.target_norm2, self.tol, name, row.remedy)
-        self.coef_ = solution.coef.astype(dtype)
-        self.intercept_ = dtype.type(view.intercept(solution.coef))
+        self.coef_ = _cast(solution.coef, dtype, "coefficients")
+        self.intercept_ = _cast(view.intercept(solution.coef), dtype, "intercept")[()]
         self.dual_gap_ = solution.dual_gap[()]
         self.n_iter_ = solution.n_iter
         self.solver_ = name
@@ -176,6 +176,15 @@ def per_feature(values: Any, n_features: int, name: str, *, infinite: bool = Fal
         raise ValueError(f"{name} has shape {values.shape}; expected ({n_features},).")
     if not np.all(values >= 0):
         raise ValueError(f"{name} must be nonnegative and not NaN.")
+    return values
+
+
+def _cast(values: NDArray, dtype: Any, name: str) -> NDArray:
+    """Return finite `values` in `dtype`, or raise ValueError where it cannot hold them."""
+    with np.errstate(over="ignore"):
+        values = np.asarray(values).astype(dtype)
+    if not np.all(np.isfinite(values)):
+        raise ValueError(f"The {name} overflow {dtype}, the float type of X. Rescale X or y.")
     return values
 
 

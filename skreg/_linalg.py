@@ -48,7 +48,7 @@ def from_gram(G: NDArray, most: int, noise: float = 1.0) -> LeastSquares:
 
     `noise` is the rounding error of G in units of its diagonal's.
     """
-    norms = _safe_norms(np.sqrt(np.diag(G)))
+    norms = _safe_norms(np.sqrt(np.maximum(np.diag(G), 0.0)))
     eigenvalues, V = linalg.eigh(G / np.outer(norms, norms), check_finite=False)
     order = np.argsort(eigenvalues)[::-1]
     rank = min(_rank(eigenvalues[order], 10 * len(G) * EPS * noise), most)

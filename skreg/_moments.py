@@ -20,7 +20,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _linalg
+from . import _linalg, _range
 from ._rows import Rows
 
 
@@ -47,6 +47,7 @@ class Moments:
     def from_data(cls, X, y: NDArray, weights: NDArray | None = None) -> Moments:
         """Return the moments of X (n, p) and y (n,) or (n, targets) with row weights (n,)."""
         rows = Rows.from_data(X, y, weights, fit_intercept=True)
+        _range.refuse_vanishing(rows.vanishing())
         gram = rows.block(np.arange(X.shape[1]))
         weight = float(X.shape[0] if weights is None else weights.sum())
         cross = rows.correlation(rows.target)
@@ -117,6 +118,10 @@ class Moments:
     def constant(self) -> NDArray:
         """Return the mask (p,) of the columns without variance."""
         return self.variances() == 0
+
+    def vanishing(self) -> NDArray:
+        """Return the mask (p,) of the columns whose squares are zero in float64: none came in."""
+        return np.zeros(self.n_features, dtype=bool)
 
     def rounding(self) -> NDArray:
         """Bound (..., p) the rounding error of correlations with residuals up to |b|."""

@@ -23,9 +23,10 @@ from scipy import sparse
 from scipy.sparse.linalg import aslinearoperator
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from . import _linalg
+from . import _linalg, _range
 
-FAR = 10.0  # mean over range; beyond it, centring after the product loses too many digits
+IGNORED = 1e-100  # of the largest weight, up to which a row is left out: no digit would change
+FAR = 10.0  # mean over deviation; beyond it, centring after the product loses too many digits
 BLOCK_BYTES = 2**23
 FEW_COLUMNS = 0.1  # share of nonzero coefficients up to which their columns are worth a copy
 MOST_FREE = 5000  # features of a sparse X that may go without a penalty
@@ -35,7 +36,7 @@ MOST_FREE = 5000  # features of a sparse X that may go without a penalty
 class Rows:
     """A view of X (n, p): `root` (n,), `target` b (..., n), `basis` Q (n, f), `overlap` Z (f, p).
 
-    A sparse X is CSC. Rows of weight zero are left out. The moments, `constant` and `rounding`
+    A sparse X is CSC. Rows of next to no weight are left out. The moments, `constant` and `rounding`
     are of the data as given, whatever was projected out.
     `mean` (p,) and `target_mean` (...) are the weighted means of the data as given; the stored X
     has `shift` (p,) subtracted. `uniform` says that all rows weigh the same.
@@ -56,9 +57,8 @@ class Rows:
     @classmethod
     def from_data(cls, X, y: NDArray, weights: NDArray | None, fit_intercept: bool) -> Rows:
         """Return the view of X (n, p), y (n,) or (n, targets), weights (n,); None: all one."""
-        if weights is not None and not weights.all():
-            counted = weights > 0
-            X, y, weights = X[counted], y[counted], weights[counted]
+        if weights is not None and (ignored := weights <= IGNORED * weights.max()).any():
+            X, y, weights = X[~ignored], y[~ignored], weights[~ignored]
         n, p = X.shape
         if weights is None:
             share = np.full(n, 1.0 / n)
@@ -73,13 +73,16 @@ class Rows:
             X.sum_duplicates()
             X.eliminate_zeros()
         y = y.T.astype(np.float64)
+        _range.check_design(X)
+        _range.check_target(y)
         mean, target_mean = X.T @ share, y @ share
         shift = np.zeros(p)
         if fit_intercept:
             y = y - np.expand_dims(target_mean, -1)
             y -= np.expand_dims(y @ share, -1)  # what rounding left, where y is far from zero
+            y[np.max(np.abs(y), axis=-1) <= 4 * _linalg.EPS * np.abs(target_mean)] = 0.0
             basis, overlap = root[:, None], mean[None, :]
-            far = _far(X, mean)
+            far = _far(X, mean, root)
             if far.any():
                 X, shift = _shifted(X, far, mean)
                 overlap = (X.T @ share)[None, :]
@@ -138,6 +141,10 @@ class Rows:
         if len(suspects):
             mask[suspects] = _spread(columns) == 0
         return mask
+
+    def vanishing(self) -> NDArray:
+        """Return the mask (p,) of the columns, not all zero, whose squares are zero in float64."""
+        return _range.vanishing(self.X)
 
     def variances(self) -> NDArray:
         """Return the weighted variance of each column (p,), exactly 0 for a constant one."""
@@ -311,22 +318,30 @@ def _norm2(residual: NDArray) -> NDArray:
     return np.einsum("...i,...i->...", residual, residual)
 
 
-def _far(X: Any, mean: NDArray) -> NDArray:
+def _far(X: Any, mean: NDArray, root: NDArray) -> NDArray:
     """Return the mask (p,) of columns of X (n, p) that lie far from zero for their spread.
 
     Some rows raise the suspicion, all rows decide. Of a sparse X a column with a zero is near.
     """
     n = X.shape[0]
+    root = root / root.max()
     if sparse.issparse(X):
         suspects = np.flatnonzero(np.diff(X.indptr) == n)
     else:
-        suspects = np.flatnonzero(np.abs(mean) > FAR * _spread(_sample(X)))
+        spread = _deviation(_sample(X), mean, _sample(root))
+        suspects = np.flatnonzero(np.abs(mean) > FAR * spread)
     far = np.zeros(len(mean), dtype=bool)
     if len(suspects):
         columns = X[:, suspects].toarray() if sparse.issparse(X) else X[:, suspects]
-        spread = _spread(columns)
-        far[suspects] = (np.abs(mean[suspects]) > FAR * spread) & (spread > 0)
+        distance = np.abs(mean[suspects])
+        near = distance <= FAR * _deviation(columns, mean[suspects], root)
+        far[suspects] = ~near & (_spread(columns) > 0)
     return far
+
+
+def _deviation(X: NDArray, mean: NDArray, root: NDArray) -> NDArray:
+    """Return the largest weighted distance of each column of X (n, p) from its mean (p,)."""
+    return np.max(np.abs(X - mean) * root[:, None], axis=0)
 
 
 def _shifted(X: Any, far: NDArray, mean: NDArray) -> tuple[Any, NDArray]:
@@ -339,7 +354,7 @@ def _shifted(X: Any, far: NDArray, mean: NDArray) -> tuple[Any, NDArray]:
 
 
 def _sample(X: NDArray) -> NDArray:
-    """Return some of the rows of X (n, p)."""
+    """Return some of the rows of X (n, ...)."""
     return X[:: max(1, len(X) // 64)]
 
 

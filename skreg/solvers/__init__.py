@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _range
 from .._objective import Penalty
 from .._solution import Solution
 from . import gradient, newton, ridge
@@ -100,6 +101,7 @@ def minimise(
     view: Any, penalty: Penalty, solver: str, start: NDArray | None, settings: Settings
 ) -> tuple[Solution, str]:
     """Solve with the named solver, or with the first of auto's that converges; return its name."""
+    penalty = _range.trim(view, penalty)
     problem = Elimination(view, penalty)
     origin = np.zeros(view.coef_shape) if start is None else start
     best, best_name = None, solver
