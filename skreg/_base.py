@@ -38,6 +38,7 @@ SHARED_CONSTRAINTS: dict[str, list] = {
     "warm_start": ["boolean"],
     "verbose": ["verbose"],
 }
+FAR_REMEDY = "Centre X: its columns lie so far from zero that predictions lose their digits."
 STRENGTH = [Interval(Real, 0, None, closed="left")]
 
 
@@ -138,7 +139,9 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
         row = solvers.SOLVERS[name]
         runs_all_epochs = not row.exact and self.tol == 0
         if not (runs_all_epochs or solution.is_within(self.tol, view.target_norm2)):
-            warn_not_converged(solution, view.target_norm2, self.tol, name, row.remedy)
+            far = np.any(2 * view.intercept_rounding(solution.coef) > solution.dual_gap)
+            remedy = FAR_REMEDY if far else row.remedy
+            warn_not_converged(solution, view.target_norm2, self.tol, name, remedy)
         self.coef_ = _cast(solution.coef, dtype, "coefficients")
         self.intercept_ = _cast(view.intercept(solution.coef), dtype, "intercept")[()]
         self.dual_gap_ = solution.dual_gap[()]

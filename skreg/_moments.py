@@ -104,6 +104,10 @@ class Moments:
         """Return the intercepts (...) that go with w (..., p)."""
         return self.target_mean - w @ self.mean if self.fit_intercept else 0.0 * self.target_mean
 
+    def intercept_rounding(self, w: NDArray) -> NDArray:
+        """Return what rounding of the intercepts that go with w (..., p) adds to the loss (...)."""
+        return _linalg.intercept_rounding(w, self.mean * self.fit_intercept)
+
     def variances(self) -> NDArray:
         """Return the weighted variance of each column (p,), exactly 0 for a constant one."""
         origin = 0.0 if self.fit_intercept else self.mean * self.mean

@@ -126,6 +126,10 @@ class Rows:
         """Return the intercepts (...) that go with w (..., p)."""
         return (self.target_mean - w @ self.mean) if self.fit_intercept else 0.0 * self.target_mean
 
+    def intercept_rounding(self, w: NDArray) -> NDArray:
+        """Return what rounding of the intercepts that go with w (..., p) adds to the loss (...)."""
+        return _linalg.intercept_rounding(w, self.mean * self.fit_intercept)
+
     def constant(self) -> NDArray:
         """Return the mask (p,) of the columns that are the same in every row."""
         X = self.X
@@ -267,7 +271,8 @@ class Rows:
             noise = np.max(np.divide(raw, centred, where=centred > 0, out=np.ones_like(raw)))
             return _linalg.from_gram(gram, most, noise)
         columns = self._project(self.columns(features).T).T
-        return _linalg.from_columns(columns, most)
+        origin = np.abs(self.mean[features]) if self.fit_intercept else 0.0
+        return _linalg.from_columns(columns, most, origin)
 
     def project_out(self, features: NDArray, factors: _linalg.LeastSquares) -> Rows:
         """Return the view with the span of the columns `features` (f,) projected out of A and b."""

@@ -6,7 +6,7 @@ To add a solver, write `run(view, penalty, start, settings) -> Solution` and giv
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -118,6 +118,8 @@ def minimise(
             solution = problem.complete(row.run(rest, rest_penalty, first, settings))
         if not solution.is_within(settings.tol, view.target_norm2):
             solution = problem.certify(solution, view.rounding())
+        unseen = view.intercept_rounding(solution.coef)
+        solution = replace(solution, dual_gap=solution.dual_gap + unseen)
         gap = solution.relative_gap(view.target_norm2)
         if best is None or gap < best.relative_gap(view.target_norm2):
             best, best_name = solution, name
