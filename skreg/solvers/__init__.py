@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _range
+from .._linalg import EPS
 from .._objective import Penalty
 from .._solution import Solution
 from . import gradient, newton, ridge
@@ -119,6 +120,7 @@ def minimise(
         if not solution.is_within(settings.tol, view.target_norm2):
             solution = problem.certify(solution, view.rounding())
         unseen = view.intercept_rounding(solution.coef)
+        unseen = np.where(unseen > EPS * 0.5 * view.target_norm2, unseen, 0.0)
         solution = replace(solution, dual_gap=solution.dual_gap + unseen)
         gap = solution.relative_gap(view.target_norm2)
         if best is None or gap < best.relative_gap(view.target_norm2):

@@ -8,7 +8,7 @@ large that alpha is nothing to it.
 
 from __future__ import annotations
 
-import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import enet_path
 
 from .finish import Quadratic
+from .quiet import quiet
 
 INTERCEPT_SCALE = 1e6
 
@@ -42,8 +43,8 @@ def descend(
         return x
     unit = problem.l1 / problem.l1[0]
     data = _of_columns if isinstance(problem, Columns) else _of_gram
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    # Where another thread has replaced the filters by those that raise, x is no worse a start.
+    with quiet(), suppress(ConvergenceWarning):
         _, path, _ = enet_path(
             **data(problem, unit, x, target_norm2),
             l1_ratio=1.0,
@@ -53,7 +54,8 @@ def descend(
             max_iter=epochs,
             tol=tol,
         )
-    return path[: len(x), 0] / unit
+        return path[: len(x), 0] / unit
+    return x
 
 
 def _of_gram(problem: Quadratic, unit: NDArray, x: NDArray, target_norm2: float) -> dict[str, Any]:
