@@ -154,8 +154,13 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
             remedy = FAR_REMEDY if far else row.remedy
             warn_not_converged(solution, view.target_norm2, self.tol, name, remedy)
         self.coef_ = _cast(solution.coef, dtype, "coefficients")
-        self.intercept_ = _cast(view.intercept(solution.coef), dtype, "intercept")[()]
+        coef = self.coef_.astype(np.float64)
+        self.intercept_ = _cast(view.intercept(coef), dtype, "intercept")[()]
         self.dual_gap_ = solution.dual_gap[()]
+        if dtype != np.float64:
+            worse = _objective(view, penalty, coef) - _objective(view, penalty, solution.coef)
+            offset = view.intercept(coef) - self.intercept_
+            self.dual_gap_ = self.dual_gap_ + np.maximum(worse, 0.0) + 0.5 * offset * offset
         self.n_iter_ = solution.n_iter
         self.solver_ = name
         vars(self).pop("loss_curve_", None)
@@ -191,6 +196,11 @@ def per_feature(values: Any, n_features: int, name: str, *, infinite: bool = Fal
     if not np.all(values >= 0):
         raise ValueError(f"{name} must be nonnegative and not NaN.")
     return values
+
+
+def _objective(view: Any, penalty: Penalty, w: NDArray) -> NDArray:
+    """Return the objective (...) at w (..., p) and the intercept that goes with it."""
+    return 0.5 * view.evaluate(w)[1] + penalty.value(w)
 
 
 def _overflows(view: Any, w: NDArray) -> bool:
