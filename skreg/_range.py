@@ -83,8 +83,9 @@ def _has_large(values: NDArray) -> bool:
     """Return whether the array holds values that may be above LARGEST."""
     lines = values if values.flags.c_contiguous else values.T
     step = max(1, BLOCK // max(1, lines[:1].size))
-    norms = (np.linalg.norm(lines[i : i + step]) for i in range(0, len(lines), step))
-    return any(norm > LARGEST for norm in norms)
+    with np.errstate(over="ignore"):
+        norms = [np.linalg.norm(lines[i : i + step]) for i in range(0, len(lines), step)]
+    return max(norms, default=0.0) > LARGEST
 
 
 def _too_large(name: str, size: float) -> str:

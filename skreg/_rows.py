@@ -36,8 +36,8 @@ MOST_FREE = 5000  # features of a sparse X that may go without a penalty
 class Rows:
     """A view of X (n, p): `root` (n,), `target` b (..., n), `basis` Q (n, f), `overlap` Z (f, p).
 
-    A sparse X is CSC. Rows of next to no weight are left out. The moments, `constant` and `rounding`
-    are of the data as given, whatever was projected out.
+    A sparse X is CSC. Rows of next to no weight are left out. The moments, `constant` and
+    `rounding` are of the data as given, whatever was projected out.
     `mean` (p,) and `target_mean` (...) are the weighted means of the data as given; the stored X
     has `shift` (p,) subtracted. `uniform` says that all rows weigh the same.
     """
