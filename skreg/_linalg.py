@@ -19,12 +19,14 @@ ROUNDING = 64 * EPS
 FEW = 32  # rows or columns of a matrix; a smaller one rounds no less
 
 
-def rounding(moments: NDArray, target_norm2: NDArray) -> NDArray:
-    """Return about the rounding error (..., p) of A'r for residuals r up to |b| (...).
+def rounding(moments: NDArray, target_norm2: NDArray, reach: NDArray | float) -> NDArray:
+    """Return about the rounding error (..., p) of A'r, for r = b - A w.
 
-    `moments` (p,) are those of the columns before centring, at whose size centring rounds.
+    The terms of r are as large as |b| (...) and the `reach` of w (...). `moments` (p,) are those of
+    the columns before centring, at whose size centring rounds.
     """
-    return ROUNDING * np.expand_dims(np.sqrt(target_norm2), -1) * np.sqrt(moments)
+    error = ROUNDING * np.sqrt(target_norm2) + 4 * EPS * reach
+    return np.expand_dims(error, -1) * np.sqrt(moments)
 
 
 def intercept_rounding(w: NDArray, mean: NDArray) -> NDArray:

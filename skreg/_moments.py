@@ -127,9 +127,13 @@ class Moments:
         """Return the mask (p,) of the columns whose squares are zero in float64: none came in."""
         return np.zeros(self.n_features, dtype=bool)
 
-    def rounding(self) -> NDArray:
-        """Bound (..., p) the rounding error of correlations with residuals up to |b|."""
-        return _linalg.rounding(self.second_moments("zero"), self.target_norm2)
+    def reach(self, w: NDArray) -> NDArray:
+        """Return how large (...) the terms of A w are together, for w (..., p)."""
+        return np.abs(w) @ np.sqrt(self.second_moments("zero"))
+
+    def rounding(self, reach: NDArray | float = 0.0) -> NDArray:
+        """Bound (..., p) the rounding error of correlations with residuals at coefficients."""
+        return _linalg.rounding(self.second_moments("zero"), self.target_norm2, reach)
 
     def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
         """Return A'r (..., p), minus the gradient, and |r|^2 (...), twice the loss, at w."""

@@ -166,9 +166,13 @@ class Rows:
         # A constant column leaves only the rounding error of its mean.
         return np.where(variance > (10 * _linalg.EPS * self.mean) ** 2, variance, 0.0)
 
-    def rounding(self) -> NDArray:
-        """Bound (..., p) the rounding error of correlations with residuals up to |b|."""
-        return _linalg.rounding(self._stored_moments(), self.target_norm2)
+    def reach(self, w: NDArray) -> NDArray:
+        """Return how large (...) the terms of A w are together, for w (..., p)."""
+        return np.abs(w) @ np.sqrt(self._stored_moments())
+
+    def rounding(self, reach: NDArray | float = 0.0) -> NDArray:
+        """Bound (..., p) the rounding error of correlations with residuals at coefficients."""
+        return _linalg.rounding(self._stored_moments(), self.target_norm2, reach)
 
     def second_moments(self, drop_to: str) -> NDArray:
         """Return what dropout destroys (p,): the variance, or the raw moment for drop_to="zero"."""

@@ -117,9 +117,11 @@ def minimise(
             rest, rest_penalty = problem.rest
             first = np.where(rest_penalty.excluded, 0.0, origin)
             solution = problem.complete(row.run(rest, rest_penalty, first, settings))
-        if not solution.is_within(settings.tol, view.target_norm2):
-            solution = problem.certify(solution, view.rounding())
         unseen = view.intercept_rounding(solution.coef)
+        if not solution.is_within(settings.tol, view.target_norm2):
+            reach = view.reach(solution.coef)
+            solution = problem.certify(solution, view.rounding(reach))
+            unseen = unseen + 0.5 * (EPS * reach) ** 2
         unseen = np.where(unseen > EPS * 0.5 * view.target_norm2, unseen, 0.0)
         solution = replace(solution, dual_gap=solution.dual_gap + unseen)
         gap = solution.relative_gap(view.target_norm2)
