@@ -14,18 +14,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 # Private by its name only: scikit-learn asks developers of estimators to use it for parameter
 # validation, and offers no other way to `_parameter_constraints`.
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, _fit_context
-from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import solvers
+from . import _range, solvers
 from ._objective import Penalty
 from ._rows import Rows
 from ._solution import warn_not_converged
+from ._validation import as_floats, refuse_masked, refuse_odd_numbers
 
 FLOATS = [np.float64, np.float32]
 SHARED_CONSTRAINTS: dict[str, list] = {
@@ -38,6 +39,7 @@ SHARED_CONSTRAINTS: dict[str, list] = {
     "warm_start": ["boolean"],
     "verbose": ["verbose"],
 }
+FAR_REMEDY = "Centre X: its columns lie so far from zero that predictions lose their digits."
 STRENGTH = [Interval(Real, 0, None, closed="left")]
 
 
@@ -58,6 +60,7 @@ class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             `X @ coef_.T + intercept_`.
         """
         check_is_fitted(self)
+        refuse_masked(X=X)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=FLOATS, reset=False)
         return X @ self.coef_.T + self.intercept_
 
@@ -68,15 +71,19 @@ class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def _check_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, NDArray, Any]:
         """Return X (n, p), y (n,) or (n, targets) and the weights (n,) or None, all validated."""
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csc",
-            dtype=FLOATS,
-            multi_output=True,
-            y_numeric=True,
-        )
+        refuse_masked(X=X, y=y)
+        with np.errstate(invalid="ignore"):  # of sums that overflow, in looking for NaN
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                accept_sparse="csc",
+                dtype=FLOATS,
+                multi_output=True,
+                y_numeric=True,
+            )
+        if sparse.issparse(y):
+            raise TypeError("Sparse y is not supported; use y.toarray().")
         return X, y, _check_weights(sample_weight, X)
 
 
@@ -95,6 +102,11 @@ class BaseRegularized(LinearPredictor):
         if self.penalty_weights is None:
             return np.ones(view.n_features)
         return per_feature(self.penalty_weights, view.n_features, "penalty_weights", infinite=True)
+
+    def _validate_params(self):
+        """Check the parameters, first for what scikit-learn's own check stumbles over."""
+        refuse_odd_numbers(self.get_params(deep=False))
+        super()._validate_params()
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, coef_init=None):
@@ -145,17 +157,24 @@ class BaseRegularized(LinearPredictor):
         solvers.check(self.solver, penalty, view)
         if view.fit_intercept:
             penalty = penalty.exclude(view.constant())
-        start = self._start(coef_init, view.coef_shape)
+        start = self._start(coef_init, view)
         settings = solvers.Settings(self.tol, self.max_iter, self.verbose, **self._loop_settings())
         solution, name = solvers.minimise(view, penalty, self.solver, start, settings)
 
         row = solvers.SOLVERS[name]
         runs_all_epochs = not row.exact and self.tol == 0
         if not (runs_all_epochs or solution.is_within(self.tol, view.target_norm2)):
-            warn_not_converged(solution, view.target_norm2, self.tol, name, row.remedy)
-        self.coef_ = solution.coef.astype(dtype)
-        self.intercept_ = dtype.type(view.intercept(solution.coef))
+            far = np.any(2 * view.intercept_rounding(solution.coef) > solution.dual_gap)
+            remedy = FAR_REMEDY if far else row.remedy
+            warn_not_converged(solution, view.target_norm2, self.tol, name, remedy)
+        self.coef_ = _cast(solution.coef, dtype, "coefficients")
+        coef = self.coef_.astype(np.float64)
+        self.intercept_ = _cast(view.intercept(coef), dtype, "intercept")[()]
         self.dual_gap_ = solution.dual_gap[()]
+        if dtype != np.float64:
+            worse = _objective(view, penalty, coef) - _objective(view, penalty, solution.coef)
+            offset = view.intercept(coef) - self.intercept_
+            self.dual_gap_ = self.dual_gap_ + np.maximum(worse, 0.0) + 0.5 * offset * offset
         self.n_iter_ = solution.n_iter
         self.solver_ = name
         vars(self).pop("loss_curve_", None)
@@ -167,29 +186,51 @@ class BaseRegularized(LinearPredictor):
         """Return the settings of the family's own loop."""
         return {"learning_rate": self.learning_rate}
 
-    def _start(self, coef_init: Any, shape: tuple[int, ...]) -> NDArray | None:
+    def _start(self, coef_init: Any, view: Any) -> NDArray | None:
         """Return where to start (..., p), or None where nobody said."""
+        shape = view.coef_shape
         if coef_init is not None:
-            start = check_array(
-                coef_init, dtype=np.float64, ensure_2d=False, input_name="coef_init", copy=True
-            )
+            start = as_floats(coef_init, "coef_init", ensure_min_samples=0, copy=True)
             if start.shape != shape:
                 raise ValueError(f"coef_init has shape {start.shape}; expected {shape}.")
+            if _overflows(view, start):
+                raise ValueError("coef_init is so large that its predictions overflow.")
             return start
         if self.warm_start and getattr(self, "coef_", np.empty(0)).shape == shape:
-            return self.coef_.astype(np.float64)
+            start = self.coef_.astype(np.float64)
+            return None if _overflows(view, start) else start
         return None
 
 
 def per_feature(values: Any, n_features: int, name: str, *, infinite: bool = False) -> NDArray:
     """Return nonnegative `values` as an array (p,)."""
-    values = check_array(
-        values, dtype=np.float64, ensure_2d=False, ensure_all_finite=not infinite, input_name=name
-    )
+    values = as_floats(values, name, ensure_all_finite=not infinite)
     if values.shape != (n_features,):
         raise ValueError(f"{name} has shape {values.shape}; expected ({n_features},).")
     if not np.all(values >= 0):
         raise ValueError(f"{name} must be nonnegative and not NaN.")
+    return values
+
+
+def _objective(view: Any, penalty: Penalty, w: NDArray) -> NDArray:
+    """Return the objective (...) at w (..., p) and the intercept that goes with it."""
+    return 0.5 * view.evaluate(w)[1] + penalty.value(w)
+
+
+def _overflows(view: Any, w: NDArray) -> bool:
+    """Return whether w (..., p) is so large that the curvature of the loss at it overflows."""
+    if np.max(np.abs(w), initial=0.0) < 1 / np.sqrt(_range.SMALLEST):
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return not np.all(np.isfinite(np.sum(w * view.curvature(w), axis=-1)))
+
+
+def _cast(values: NDArray, dtype: Any, name: str) -> NDArray:
+    """Return finite `values` in `dtype`, or raise ValueError where it cannot hold them."""
+    with np.errstate(over="ignore"):
+        values = np.asarray(values).astype(dtype)
+    if not np.all(np.isfinite(values)):
+        raise ValueError(f"The {name} overflow {dtype}, the float type of X. Rescale X or y.")
     return values
 
 
@@ -201,9 +242,7 @@ def _check_weights(sample_weight: Any, X: Any) -> NDArray | None:
         if not 0 < sample_weight < np.inf:
             raise ValueError(f"sample_weight must be positive and finite; got {sample_weight}.")
         return None
-    weights = check_array(
-        sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
-    )
+    weights = as_floats(sample_weight, "sample_weight")
     if weights.ndim != 1:
         raise ValueError("Sample weights must be 1D array or scalar")
     if weights.shape != (X.shape[0],):

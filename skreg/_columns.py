@@ -12,27 +12,35 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-FAR = 10.0  # mean over range; beyond it, centring after the product loses too many digits
+FAR = 10.0  # mean over deviation; beyond it, centring after the product loses too many digits
 SAMPLE = 8  # rows at either end that raise the suspicion of a constant or far column
 
 
-def far(X: Any, mean: NDArray, counted: NDArray) -> NDArray:
+def far(X: Any, mean: NDArray, root: NDArray) -> NDArray:
     """Return the mask (p,) of columns of X (n, p) that lie far from zero for their spread.
 
-    Some of the rows `counted` (n,) raise the suspicion, all of them decide. Of a sparse X a column
-    with a zero is near.
+    Rows count by their weight, `root` (n,) squared. Some of them raise the suspicion, all of them
+    decide. Of a sparse X a column with a zero is near.
     """
     n = X.shape[0]
+    counted = root > 0
+    root = root / root.max()
     if sparse.issparse(X):
         suspects = np.flatnonzero(np.diff(X.indptr) == n)
     else:
-        suspects = np.flatnonzero(np.abs(mean) > FAR * spread(sample(X, counted)))
+        rows = sample(counted)
+        suspects = np.flatnonzero(np.abs(mean) > FAR * _deviation(X[rows], mean, root[rows]))
     mask = np.zeros(len(mean), dtype=bool)
     if len(suspects):
         columns = X[:, suspects].toarray() if sparse.issparse(X) else X[:, suspects]
-        width = spread(columns[counted])
-        mask[suspects] = (np.abs(mean[suspects]) > FAR * width) & (width > 0)
+        near = np.abs(mean[suspects]) <= FAR * _deviation(columns, mean[suspects], root)
+        mask[suspects] = ~near & (spread(columns[counted]) > 0)
     return mask
+
+
+def _deviation(X: NDArray, mean: NDArray, root: NDArray) -> NDArray:
+    """Return the largest weighted distance of each column of X (n, p) from its mean (p,)."""
+    return np.max(np.abs(X - mean) * root[:, None], axis=0)
 
 
 def shifted(X: Any, far: NDArray, mean: NDArray) -> tuple[Any, NDArray]:
@@ -44,10 +52,10 @@ def shifted(X: Any, far: NDArray, mean: NDArray) -> tuple[Any, NDArray]:
     return X, shift
 
 
-def sample(X: NDArray, counted: NDArray) -> NDArray:
-    """Return the first and last rows of X (n, p) in the mask `counted` (n,): few cache lines."""
+def sample(counted: NDArray) -> NDArray:
+    """Return the first and last rows of a mask (n,), which lie in few cache lines of a column."""
     rows = np.flatnonzero(counted)
-    return X[rows[np.arange(-SAMPLE, SAMPLE) % len(rows)]]
+    return rows[np.arange(-SAMPLE, SAMPLE) % len(rows)]
 
 
 def spread(X: NDArray) -> NDArray:

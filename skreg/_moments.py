@@ -21,7 +21,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _linalg
+from . import _linalg, _range
 from ._gram import KeptGram
 from ._rows import Rows
 
@@ -59,6 +59,7 @@ class Moments:
         A column that is constant has exactly its value for a mean and no variance, so that parts
         that agree in it merge to one that is constant too.
         """
+        _range.refuse_vanishing(rows.vanishing)
         mean, gram = rows.mean, rows.block(np.arange(rows.n_features))
         cross = rows.correlation(rows.target)
         constant = np.flatnonzero(rows.constant())
@@ -121,6 +122,10 @@ class Moments:
         """Return the intercepts (...) that go with w (..., p)."""
         return self.target_mean - w @ self.mean if self.fit_intercept else np.zeros(w.shape[:-1])
 
+    def intercept_rounding(self, w: NDArray) -> NDArray:
+        """Return what rounding of the intercepts that go with w (..., p) adds to the loss (...)."""
+        return _linalg.intercept_rounding(w, self.mean * self.fit_intercept)
+
     def variances(self) -> NDArray:
         """Return the weighted variance of each column (p,), exactly 0 for a constant one."""
         square, noise = self.mean * self.mean, 10 * _linalg.EPS
@@ -139,9 +144,18 @@ class Moments:
         """Return the mask (p,) of the columns without variance."""
         return self.variances() == 0
 
-    def rounding(self) -> NDArray:
-        """Bound (..., p) the rounding error of correlations with residuals up to |b|."""
-        return _linalg.rounding(self.second_moments("zero"), self.target_norm2)
+    @property
+    def vanishing(self) -> NDArray:
+        """The mask (p,) of the columns whose squares are zero in float64: none came in."""
+        return np.zeros(self.n_features, dtype=bool)
+
+    def reach(self, w: NDArray) -> NDArray:
+        """Return how large (...) the terms of A w are together, for w (..., p)."""
+        return np.abs(w) @ np.sqrt(self.second_moments("zero"))
+
+    def rounding(self, reach: NDArray | float = 0.0) -> NDArray:
+        """Bound (..., p) the rounding error of correlations with residuals at coefficients."""
+        return _linalg.rounding(self.second_moments("zero"), self.target_norm2, reach)
 
     @cached_property
     def kept(self) -> KeptGram:

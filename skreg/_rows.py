@@ -23,9 +23,10 @@ from scipy import sparse
 from scipy.sparse.linalg import aslinearoperator
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from . import _columns, _linalg
+from . import _columns, _linalg, _range
 from ._gram import KeptGram
 
+IGNORED = 1e-100  # of the largest weight, up to which a row does not count: no digit would change
 BLOCK_BYTES = 2**23
 FEW_COLUMNS = 0.1  # share of nonzero coefficients up to which their columns are worth a copy
 MOST_FREE = 5000  # features of a sparse X that may go without a penalty
@@ -36,9 +37,9 @@ FEW_ROWS = 0.25  # share of rows that count from which a dense X keeps those tha
 class Rows:
     """A view of X (n, p): `root` (n,), `target` b (..., n), `basis` Q (n, f), `overlap` Z (f, p).
 
-    A sparse X is CSC. Rows of weight zero do not count: they are left out, or stay in a dense X
-    that is not worth a copy, with `root` 0. The moments, `constant` and `rounding` are of the data
-    as given, whatever was projected out.
+    A sparse X is CSC. Rows of next to no weight do not count: they are left out, or stay in a dense
+    X that is not worth a copy, with `root` 0. The moments, `constant` and `rounding` are of the
+    data as given, whatever was projected out.
     `mean` (p,) and `target_mean` (...) are the weighted means of the data as given; the stored X
     has `shift` (p,) subtracted. `uniform` says that all rows that count weigh the same.
     """
@@ -58,10 +59,11 @@ class Rows:
     @classmethod
     def from_data(cls, X, y: NDArray, weights: NDArray | None, fit_intercept: bool) -> Rows:
         """Return the view of X (n, p), y (n,) or (n, targets), weights (n,); None: all one."""
-        if weights is not None and not weights.all():
-            counted = weights > 0
-            if sparse.issparse(X) or np.count_nonzero(counted) < FEW_ROWS * len(weights):
-                X, y, weights = X[counted], y[counted], weights[counted]
+        if weights is not None and (ignored := weights <= IGNORED * weights.max()).any():
+            if sparse.issparse(X) or np.count_nonzero(~ignored) < FEW_ROWS * len(weights):
+                X, y, weights = X[~ignored], y[~ignored], weights[~ignored]
+            else:
+                weights = np.where(ignored, 0.0, weights)
         n, p = X.shape
         if weights is None:
             share = np.full(n, 1.0 / n)
@@ -76,13 +78,16 @@ class Rows:
             X.sum_duplicates()
             X.eliminate_zeros()
         y = y.T.astype(np.float64)
+        _range.check_target(y)
         mean, target_mean = X.T @ share, y @ share
+        _range.check_design(X, mean, root > 0)
         shift = np.zeros(p)
         if fit_intercept:
             y = y - np.expand_dims(target_mean, -1)
             y -= np.expand_dims(y @ share, -1)  # what rounding left, where y is far from zero
+            y[np.max(np.abs(y), axis=-1) <= 4 * _linalg.EPS * np.abs(target_mean)] = 0.0
             basis, overlap = root[:, None], mean[None, :]
-            far = _columns.far(X, mean, root > 0)
+            far = _columns.far(X, mean, root)
             if far.any():
                 X, shift = _columns.shifted(X, far, mean)
                 overlap = (X.T @ share)[None, :]
@@ -136,6 +141,10 @@ class Rows:
         """Return the intercepts (...) that go with w (..., p)."""
         return self.target_mean - w @ self.mean if self.fit_intercept else np.zeros(w.shape[:-1])
 
+    def intercept_rounding(self, w: NDArray) -> NDArray:
+        """Return what rounding of the intercepts that go with w (..., p) adds to the loss (...)."""
+        return _linalg.intercept_rounding(w, self.mean * self.fit_intercept)
+
     def constant(self) -> NDArray:
         """Return the mask (p,) of the columns that are the same in every row."""
         X = self.X
@@ -145,7 +154,7 @@ class Rows:
             suspects = np.flatnonzero(stored == X.shape[0])
             columns = X[:, suspects].toarray()
         else:
-            mask = _columns.spread(_columns.sample(X, self.counted)) == 0
+            mask = _columns.spread(X[_columns.sample(self.counted)]) == 0
             suspects = np.flatnonzero(mask)
             columns = X[:, suspects][self.counted]
         if len(suspects):
@@ -156,6 +165,11 @@ class Rows:
         """Return the columns S (k,) of the first stored row that counts (k,), not centred."""
         row = self.X[[np.argmax(self.counted)]][:, S]
         return (row.toarray() if self.is_sparse else row).ravel()
+
+    @cached_property
+    def vanishing(self) -> NDArray:
+        """The mask (p,) of the columns, not all zero, whose squares are zero in float64."""
+        return _range.vanishing(self.X, self.mean - self.shift)
 
     def variances(self) -> NDArray:
         """Return the weighted variance of each column (p,), exactly 0 for a constant one."""
@@ -178,9 +192,13 @@ class Rows:
         # A constant column leaves only the rounding error of its mean.
         return np.where(variance > (10 * _linalg.EPS * self.mean) ** 2, variance, 0.0)
 
-    def rounding(self) -> NDArray:
-        """Bound (..., p) the rounding error of correlations with residuals up to |b|."""
-        return _linalg.rounding(self._stored_moments(), self.target_norm2)
+    def reach(self, w: NDArray) -> NDArray:
+        """Return how large (...) the terms of A w are together, for w (..., p)."""
+        return np.abs(w) @ np.sqrt(self._stored_moments())
+
+    def rounding(self, reach: NDArray | float = 0.0) -> NDArray:
+        """Bound (..., p) the rounding error of correlations with residuals at coefficients."""
+        return _linalg.rounding(self._stored_moments(), self.target_norm2, reach)
 
     def second_moments(self, drop_to: str) -> NDArray:
         """Return what dropout destroys (p,): the variance, or the raw moment for drop_to="zero"."""
@@ -305,7 +323,8 @@ class Rows:
             noise = np.max(np.divide(raw, centred, where=centred > 0, out=np.ones_like(raw)))
             return _linalg.from_gram(gram, most, noise)
         columns = self.project(self.columns(features).T).T
-        return _linalg.from_columns(columns, most)
+        origin = np.abs(self.mean[features]) if self.fit_intercept else 0.0
+        return _linalg.from_columns(columns, most, origin)
 
     def project_out(self, features: NDArray, factors: _linalg.LeastSquares) -> Rows:
         """Return the view with the span of the columns `features` (f,) projected out of A and b."""

@@ -1,5 +1,6 @@
 """`Moments`: merging against exact fractions, and the same answers as `Rows`."""
 
+import itertools
 from fractions import Fraction
 from functools import reduce
 from operator import add
@@ -271,8 +272,7 @@ def test_a_column_that_is_constant_stays_so_through_merging(value, layout):
     weights = np.random.default_rng(1).uniform(0, 2, len(y)) * (np.arange(len(y)) % 7 > 0)
     cuts = [0, 10, 500, 1707, len(y)]
     parts = [
-        Moments.from_data(layout(X[a:b]), y[a:b], weights[a:b])
-        for a, b in zip(cuts, cuts[1:], strict=False)
+        Moments.from_data(layout(X[a:b]), y[a:b], weights[a:b]) for a, b in itertools.pairwise(cuts)
     ]
     merged = reduce(add, parts)
     assert_array_equal(merged.constant(), np.arange(P) == 2)

@@ -6,12 +6,14 @@ To add a solver, write `run(view, penalty, start, settings) -> Solution` and giv
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _range
+from .._linalg import EPS
 from .._objective import Penalty
 from .._solution import Solution
 from . import gradient, newton, ridge
@@ -98,6 +100,7 @@ def minimise(
     view: Any, penalty: Penalty, solver: str, start: NDArray | None, settings: Settings
 ) -> tuple[Solution, str]:
     """Solve with the named solver, or with the first of auto's that converges; return its name."""
+    penalty = _range.trim(view, penalty)
     return _minimise(Elimination(view, penalty), solver, start, settings)
 
 
@@ -111,6 +114,7 @@ def follow(
     """Minimise for one penalty after another, each from where the one before ended."""
     problem = None
     for penalty in penalties:
+        penalty = _range.trim(view, penalty)
         problem = Elimination(view, penalty) if problem is None else problem.at(penalty)
         solution, name = _minimise(problem, solver, start, settings)
         yield solution, name
@@ -135,8 +139,13 @@ def _minimise(
             rest, rest_penalty = problem.rest
             first = np.where(rest_penalty.excluded, 0.0, origin)
             solution = problem.complete(row.run(rest, rest_penalty, first, settings))
+        unseen = view.intercept_rounding(solution.coef)
         if not solution.is_within(settings.tol, view.target_norm2):
-            solution = problem.certify(solution, view.rounding())
+            reach = view.reach(solution.coef)
+            solution = problem.certify(solution, view.rounding(reach))
+            unseen = unseen + 0.5 * (EPS * reach) ** 2
+        unseen = np.where(unseen > EPS * 0.5 * view.target_norm2, unseen, 0.0)
+        solution = replace(solution, dual_gap=solution.dual_gap + unseen)
         gap = solution.relative_gap(view.target_norm2)
         if best is None or gap < best.relative_gap(view.target_norm2):
             best, best_name = solution, name

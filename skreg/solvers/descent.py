@@ -8,7 +8,7 @@ large that alpha is nothing to it.
 
 from __future__ import annotations
 
-import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import enet_path
 
 from .finish import Quadratic
+from .quiet import quiet
 
 INTERCEPT_SCALE = 1e6
 
@@ -43,9 +44,9 @@ def descend(
         return x
     unit = problem.l1 / problem.l1[0]
     data = _of_columns if isinstance(problem, Columns) else _of_gram
+    # Where another thread has replaced the filters by those that raise, x is no worse a start.
     # To validate parameters takes longer than to descend, where the problem is small.
-    with warnings.catch_warnings(), config_context(skip_parameter_validation=True):
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with quiet(), suppress(ConvergenceWarning), config_context(skip_parameter_validation=True):
         _, path, _ = enet_path(
             **data(problem, unit, x, target_norm2),
             l1_ratio=1.0,
@@ -55,7 +56,8 @@ def descend(
             max_iter=epochs,
             tol=tol,
         )
-    return path[: len(x), 0] / unit
+        return path[: len(x), 0] / unit
+    return x
 
 
 def _of_gram(problem: Quadratic, unit: NDArray, x: NDArray, target_norm2: float) -> dict[str, Any]:

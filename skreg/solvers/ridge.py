@@ -62,8 +62,12 @@ def _evaluate(view: Any, penalty: Penalty, w: NDArray) -> _Point:
 
 
 def refine(make_step: Callable[..., Step]) -> Callable[..., Solution]:
-    """Return the solver that repeats the step that `make_step` makes."""
+    """Return the solver that repeats the step that `make_step` makes.
 
+    A step that overflows is just no improvement.
+    """
+
+    @np.errstate(over="ignore", invalid="ignore")
     def solve(view: Any, penalty: Penalty, start: NDArray, settings: Any) -> Solution:
         kept = np.flatnonzero(~penalty.excluded)
         enough = min(settings.tol, EPS) * 0.5 * view.target_norm2
