@@ -352,11 +352,11 @@ class Rows:
         columns.data *= self.root[columns.indices]
         return columns
 
-    def _some(self, S: NDArray, rows: slice) -> NDArray:
-        """Return X_S (|rows|, |S|) of a dense X, neither weighted nor centred; all S as a view."""
-        X = self.X[rows]
-        whole = len(S) == self.n_features and np.array_equal(S, np.arange(self.n_features))
-        return X if whole else X[:, S]
+    def _some(self, S: NDArray, rows: slice | NDArray) -> NDArray:
+        """Return X_S (|rows|, |S|) of a dense X, neither weighted nor centred; a view if it can."""
+        if len(S) == self.n_features and np.array_equal(S, np.arange(self.n_features)):
+            return self.X[rows]
+        return self.X[rows, S] if isinstance(rows, slice) else self.X[rows[:, None], S]
 
     def project(self, residual: NDArray) -> NDArray:
         """Return the part of a residual (..., n) that is orthogonal to the basis."""

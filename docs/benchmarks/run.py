@@ -1,4 +1,4 @@
-"""The benchmarks' command line: `python docs/benchmarks/run.py l1`, or `diabetes`.
+"""The benchmarks' command line: `python docs/benchmarks/run.py l1`, or `cv`, or `diabetes`.
 
 Of l1, `problems` holds the suite, `solvers` who takes part, `race` how time is taken, `judge` what
 counts as solved, `measures` the rest, `report` and `plot` what becomes of the rows. Results are
@@ -45,6 +45,10 @@ def main(argv=None):
     small = commands.add_parser("diabetes", help="fit and predict on 442 x 10, in milliseconds")
     small.add_argument("--threads", type=int, default=1, help="of BLAS (default: 1)")
     small.set_defaults(run=run_diabetes)
+    strengths = commands.add_parser("cv", help="paths and cross-validation beside their peers")
+    strengths.add_argument("--threads", type=int, default=1, help="of BLAS (default: 1)")
+    strengths.add_argument("--only", metavar="TEXT,...", help="data whose name has this text")
+    strengths.set_defaults(run=run_strengths)
     arguments = parser.parse_args(argv)
     # Before NumPy is imported, hence the imports further down.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -59,6 +63,19 @@ def run_diabetes(arguments):
     import diabetes
 
     diabetes.report()
+
+
+def run_strengths(arguments):
+    """Race paths and cross-validations; write rows and table."""
+    import strengths
+
+    path = HERE / f"results/cv-{arguments.threads}thread.json"
+    results = {**_circumstances(arguments), "rows": []}
+    for row in strengths.race(arguments.only.split(",") if arguments.only else None):
+        print(f"{row['data']}: {row['call']} {row['seconds']:.3g} s", flush=True)
+        results["rows"].append(row)
+        _save(results, path)
+    (HERE / "cv.md").write_text(strengths.page(results))
 
 
 def run_l1(arguments):
@@ -194,7 +211,7 @@ def _circumstances(arguments):
         "machine": {"cpu": cpu, "cores": os.cpu_count(), "system": platform.platform()},
         "versions": versions,
         "threads": arguments.threads,
-        "limit": arguments.limit,
+        "limit": getattr(arguments, "limit", None),
         "date": time.strftime("%Y-%m-%d"),
     }
 
