@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from functools import reduce
+from itertools import pairwise
 from operator import add
 
 import numpy as np
@@ -272,7 +273,7 @@ def test_a_column_that_is_constant_stays_so_through_merging(value, layout):
     cuts = [0, 10, 500, 1707, len(y)]
     parts = [
         Moments.from_data(layout(X[a:b]), y[a:b], weights[a:b])
-        for a, b in zip(cuts, cuts[1:], strict=False)
+        for a, b in pairwise(cuts)
     ]
     merged = reduce(add, parts)
     assert_array_equal(merged.constant(), np.arange(P) == 2)
