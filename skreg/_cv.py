@@ -241,15 +241,12 @@ class BaseCV(LinearPredictor):
         """Return the grid, the folds, and the path of all data along the grid."""
         values, model = self._given_values(), self._model()
         rows = Rows.from_data(X, y, weights, self.fit_intercept)
-        on_data = Family(model, rows)
-        values = (
-            on_data.grid(getattr(self, self._grid_parameter), self.eps)
-            if values is None
-            else values
-        )
         data = Data.of(X, y, weights, rows)
         views = TrainingViews(data, rows, self._folds(X, data, params))
-        family = Family(model, views.whole, rows) if views.uses_moments else on_data
+        family = Family(model, views.whole)
+        on_data = Family(model, rows, views.whole)
+        if values is None:
+            values = family.grid(getattr(self, self._grid_parameter), self.eps)
         path = list(family.solutions(values))
         return Search(model, data, rows, views, on_data, family, values, path)
 

@@ -173,7 +173,8 @@ class _Running:
         """Take in the values (k, r) of the quantities ks (k,) on rows of weights (r,)."""
         own = weights.sum()
         mean = values @ weights / own
-        spread = np.square(values - mean[:, None]) @ weights
+        deviation = values - mean[:, None]
+        spread = np.square(deviation, out=deviation) @ weights
         delta, total = mean - self.mean[ks], self.weight[ks] + own
         self.spread[ks] += spread + delta**2 * (self.weight[ks] * own / total)
         self.mean[ks] += delta * (own / total)
@@ -186,7 +187,8 @@ class _Running:
 
 def _squares(errors: NDArray) -> NDArray:
     """Return the squares (m, r) of errors (m, ..., r), averaged over targets."""
-    return np.square(errors).reshape(len(errors), -1, errors.shape[-1]).mean(axis=1)
+    squares = np.square(errors)
+    return squares if squares.ndim == 2 else squares.mean(axis=1)
 
 
 def _chunks(solutions: Iterator[tuple[Solution, str]], each: int) -> Iterator[list[Solution]]:
