@@ -30,7 +30,7 @@ from scipy import linalg
 
 from . import solvers
 from ._family import Family
-from ._folds import Data
+from ._folds import Data, SharingRows
 from ._linalg import EPS
 from ._rows import Rows
 from .solvers.elimination import Elimination
@@ -42,19 +42,18 @@ Factors = Spectrum | Elimination
 Errors = Iterator[tuple[NDArray, NDArray, NDArray]]
 
 
-def left_out_errors(family: Family, data: Data, rows: Rows, values: NDArray) -> Errors:
+def left_out_errors(family: Family, data: Data, rows: SharingRows, values: NDArray) -> Errors:
     """Yield indices of values (k,) and of rows (r,), and their errors when left out (k, ..., r).
 
     `family` poses the problems of the estimator on all of the data, and `rows` is the view of it.
     Rows of weight zero are not among them.
     """
-    index = data.index(rows)
     for ks, factors, ts in factorisations(family, rows, values):
         for some, errors, room in _errors(factors, rows, ts):
             errors = errors / rows.root[some]
             for k, i in np.argwhere(np.broadcast_to(room <= SATURATED, (len(ks), len(some)))):
-                errors[k, ..., i] = _refit_error(family, data, values[ks[k]], index[some[i]])
-            yield ks, index[some], errors
+                errors[k, ..., i] = _refit_error(family, data, values[ks[k]], rows.index[some[i]])
+            yield ks, rows.index[some], errors
 
 
 def factorisations(

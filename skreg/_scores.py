@@ -22,9 +22,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
 from ._family import Family
-from ._folds import CHUNK_BYTES, Data, Fold, TrainingViews
+from ._folds import CHUNK_BYTES, Data, Fold, SharingRows, TrainingViews
 from ._loo import left_out_errors
-from ._rows import Rows
 from ._selection import fold_statistics
 from ._solution import Solution
 
@@ -128,7 +127,7 @@ def _score_fold(
 def by_leaving_one_out(
     family: Family,
     data: Data,
-    rows: Rows,
+    rows: SharingRows,
     values: NDArray,
     scorer: Scorer | None,
     path: tuple[NDArray, NDArray],

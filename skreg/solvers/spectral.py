@@ -100,7 +100,10 @@ class Primal(Factors):
 
 @dataclass(frozen=True)
 class Dual(Factors):
-    """The n x n side; `vectors` U (n, n), and `scale` (p,) = 1 / varying, 0 for the excluded."""
+    """The n x n side, of the k rows that count.
+
+    `vectors` U (n, k), and `scale` (p,) = 1 / varying, 0 for the excluded.
+    """
 
     scale: NDArray
 
@@ -109,7 +112,12 @@ class Dual(Factors):
         """Factor for the features `kept` (k,), whose ridge is t * varying (k,)."""
         scale = np.zeros(view.n_features)
         scale[kept] = 1.0 / varying
-        eigenvalues, U = _eigh(view.kernel(np.sqrt(scale)))
+        kernel, counted = view.kernel(np.sqrt(scale)), np.flatnonzero(view.counted)
+        if len(counted) < len(kernel):
+            kernel = kernel[counted[:, None], counted]
+        eigenvalues, vectors = _eigh(kernel)
+        U = np.zeros((len(view.counted), len(counted)))
+        U[counted] = vectors
         U = view.project(U.T).T  # the basis is of eigenvalue 0; keep rounding from mixing it in
         return cls(view, eigenvalues, U, view.target @ U, scale)
 
