@@ -26,7 +26,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from . import _grid
 from ._base import SHARED_CONSTRAINTS, BaseRegularized, LinearPredictor, unchanged_on_error
 from ._family import Family
-from ._folds import Data, Fold, TrainingViews, checked_folds
+from ._folds import Data, Fold, SharingRows, TrainingViews, checked_folds
 from ._progress import progress
 from ._rows import Rows
 from ._scores import Scorer, Scores, by_folds, by_leaving_one_out
@@ -57,7 +57,7 @@ class Search:
 
     model: BaseRegularized
     data: Data
-    rows: Rows
+    rows: SharingRows
     views: TrainingViews
     on_data: Family
     family: Family
@@ -241,17 +241,14 @@ class BaseCV(LinearPredictor):
         """Return the grid, the folds, and the path of all data along the grid."""
         values, model = self._given_values(), self._model()
         rows = Rows.from_data(X, y, weights, self.fit_intercept)
-        on_data = Family(model, rows)
-        values = (
-            on_data.grid(getattr(self, self._grid_parameter), self.eps)
-            if values is None
-            else values
-        )
         data = Data.of(X, y, weights, rows)
         views = TrainingViews(data, rows, self._folds(X, data, params))
-        family = Family(model, views.whole, rows) if views.uses_moments else on_data
+        family = Family(model, views.whole)
+        on_data = Family(model, views.rows, views.whole) if views.uses_moments else family
+        if values is None:
+            values = family.grid(getattr(self, self._grid_parameter), self.eps)
         path = list(family.solutions(values))
-        return Search(model, data, rows, views, on_data, family, values, path)
+        return Search(model, data, views.rows, views, on_data, family, values, path)
 
     def _scores(self, search: Search, scorer: Scorer | None) -> Scores:
         """Return the scores of the values."""

@@ -22,9 +22,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
 from ._family import Family
-from ._folds import CHUNK_BYTES, Data, Fold, TrainingViews
+from ._folds import CHUNK_BYTES, Data, Fold, SharingRows, TrainingViews
 from ._loo import left_out_errors
-from ._rows import Rows
 from ._selection import fold_statistics
 from ._solution import Solution
 
@@ -128,7 +127,7 @@ def _score_fold(
 def by_leaving_one_out(
     family: Family,
     data: Data,
-    rows: Rows,
+    rows: SharingRows,
     values: NDArray,
     scorer: Scorer | None,
     path: tuple[NDArray, NDArray],
@@ -173,7 +172,8 @@ class _Running:
         """Take in the values (k, r) of the quantities ks (k,) on rows of weights (r,)."""
         own = weights.sum()
         mean = values @ weights / own
-        spread = np.square(values - mean[:, None]) @ weights
+        deviation = values - mean[:, None]
+        spread = np.square(deviation, out=deviation) @ weights
         delta, total = mean - self.mean[ks], self.weight[ks] + own
         self.spread[ks] += spread + delta**2 * (self.weight[ks] * own / total)
         self.mean[ks] += delta * (own / total)
@@ -186,7 +186,8 @@ class _Running:
 
 def _squares(errors: NDArray) -> NDArray:
     """Return the squares (m, r) of errors (m, ..., r), averaged over targets."""
-    return np.square(errors).reshape(len(errors), -1, errors.shape[-1]).mean(axis=1)
+    squares = np.square(errors)
+    return squares if squares.ndim == 2 else squares.mean(axis=1)
 
 
 def _chunks(solutions: Iterator[tuple[Solution, str]], each: int) -> Iterator[list[Solution]]:

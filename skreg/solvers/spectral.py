@@ -43,17 +43,21 @@ class Factors:
 
     def first(self, t: NDArray) -> NDArray:
         """Return w (..., p) at strengths t (..., 1)."""
-        return self.expand(self.image * self._inverse(t))
+        return self.expand(self.image * self.inverse(t))
 
     def solve(self, q: NDArray, t: NDArray) -> NDArray:
         """Return (A'A + fixed + t M)^-1 q (..., p) for q (..., p) in the range of A'."""
-        return self.expand(self.project(q) * self._inverse(t))
+        return self.expand(self.project(q) * self.inverse(t))
 
-    def _inverse(self, t: NDArray) -> NDArray:
+    def inverse(self, t: NDArray) -> NDArray:
         """Return 1 / (L + t) (..., k), and 0 where that is nothing but rounding."""
         shifted = self.eigenvalues + t
-        noise = len(self.eigenvalues) * EPS * np.max(self.eigenvalues, initial=0.0)
-        return np.divide(1.0, shifted, where=shifted > noise, out=np.zeros_like(shifted))
+        return np.divide(1.0, shifted, where=shifted > self.noise, out=np.zeros_like(shifted))
+
+    @property
+    def noise(self) -> float:
+        """Return the rounding error of the eigenvalues."""
+        return len(self.eigenvalues) * EPS * float(np.max(self.eigenvalues, initial=0.0))
 
 
 @dataclass(frozen=True)
@@ -85,18 +89,21 @@ class Primal(Factors):
 
     def leverages(self, rows: Any, ts: NDArray) -> Iterator[tuple[slice, NDArray]]:
         """Yield slices of the rows and their leverages (m, |slice|)."""
-        inverse = self._inverse(ts[:, None])
+        inverse = self.inverse(ts[:, None])
         for some, image in rows.images(self.vectors):
             yield some, inverse @ np.square(image, out=image).T
 
     def trace(self, ts: NDArray) -> NDArray:
         """Return the sum of the leverages (m,)."""
-        return self._inverse(ts[:, None]) @ self.explained
+        return self.inverse(ts[:, None]) @ self.explained
 
 
 @dataclass(frozen=True)
 class Dual(Factors):
-    """The n x n side; `vectors` U (n, n), and `scale` (p,) = 1 / varying, 0 for the excluded."""
+    """The n x n side, of the k rows that count.
+
+    `vectors` U (n, k), and `scale` (p,) = 1 / varying, 0 for the excluded.
+    """
 
     scale: NDArray
 
@@ -105,14 +112,19 @@ class Dual(Factors):
         """Factor for the features `kept` (k,), whose ridge is t * varying (k,)."""
         scale = np.zeros(view.n_features)
         scale[kept] = 1.0 / varying
-        eigenvalues, U = _eigh(view.kernel(np.sqrt(scale)))
+        kernel, counted = view.kernel(np.sqrt(scale)), np.flatnonzero(view.counted)
+        if len(counted) < len(kernel):
+            kernel = kernel[counted[:, None], counted]
+        eigenvalues, vectors = _eigh(kernel)
+        U = np.zeros((len(view.counted), len(counted)))
+        U[counted] = vectors
         U = view.project(U.T).T  # the basis is of eigenvalue 0; keep rounding from mixing it in
         return cls(view, eigenvalues, U, view.target @ U, scale)
 
     def project(self, q: NDArray) -> NDArray:
         """Return U'r (..., n) for q = A'r (..., p)."""
         # A M^-1 A' r = U L U'r. What L annihilates, A' does too.
-        return self.view.product(self.scale * q) @ self.vectors * self._inverse(np.zeros(1))
+        return self.view.product(self.scale * q) @ self.vectors * self.inverse(np.zeros(1))
 
     def expand(self, z: NDArray) -> NDArray:
         """Return M^-1 A'U z (..., p)."""
@@ -128,7 +140,7 @@ class Dual(Factors):
 
     def _shares(self, ts: NDArray) -> NDArray:
         """Return L / (L + t) (m, n)."""
-        return self.eigenvalues * self._inverse(ts[:, None])
+        return self.eigenvalues * self.inverse(ts[:, None])
 
 
 class Spectrum:
