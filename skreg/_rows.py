@@ -369,4 +369,4 @@ def _sample(X: NDArray) -> NDArray:
 
 def _spread(X: NDArray) -> NDArray:
     """Return largest minus smallest of each column of X (n, p)."""
-    return X.max(axis=0) - X.min(axis=0)
+    return X.max(axis=0).astype(np.float64) - X.min(axis=0)

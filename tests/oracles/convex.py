@@ -1,4 +1,4 @@
-"""The whole objective, as the README writes it, handed to a generic convex solver (cvxpy, Clarabel).
+"""The whole objective, as the README writes it, for a generic convex solver (cvxpy, Clarabel).
 
 `objective` evaluates the same formula in plain NumPy, so that any two answers can be compared.
 """
