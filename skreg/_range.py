@@ -99,7 +99,8 @@ def trim(view: Any, penalty: Any) -> Any:
     """Return the penalty without the weights that are out of all proportion to the data."""
     penalty = _without_vanishing(view, penalty)
     weights = np.concatenate(penalty.finite)
-    if not np.any((weights > 0) & ((weights < ORDINARY[0]) | (weights > ORDINARY[1]))):
+    ordinary = (weights > ORDINARY[0]) & (weights < ORDINARY[1])
+    if np.all(ordinary | (weights == 0)):
         return penalty
     moments = view.second_moments("mean" if view.fit_intercept else "zero")
     reach = np.sqrt(moments * np.max(view.target_norm2))  # of correlations
@@ -113,6 +114,8 @@ def trim(view: Any, penalty: Any) -> Any:
 def _without_vanishing(view: Any, penalty: Any) -> Any:
     """Return the penalty without the columns too small to square, if it makes them as small."""
     columns = view.vanishing
+    if not columns.any():
+        return penalty
     needed = penalty.l1 <= SMALLEST * np.sqrt(np.max(view.target_norm2))
     refuse_vanishing(columns & needed & (penalty.ridge <= SMALLEST))
     return penalty.exclude(columns)

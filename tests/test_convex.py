@@ -1,4 +1,4 @@
-"""Against a generic convex solver, which knows of no lassos: random combinations of everything.
+"""Against a generic convex solver, which knows nothing of lassos: any mixture of everything.
 
 Its optimum is good to about 1e-7 of the null model's loss, ours to 1e-10. So ours may not be worse
 than its by more than the one, nor better by more than the other: that would be another objective.
