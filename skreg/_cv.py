@@ -32,6 +32,7 @@ from ._rows import Rows
 from ._scores import Scorer, Scores, by_folds, by_leaving_one_out
 from ._selection import SELECTIONS
 from ._solution import Solution
+from .solvers.ridge import LARGE_SIDE
 
 N_FOLDS = 5  # where cv=None means folds, as in scikit-learn
 GRID: list = [Interval(Integral, 1, None, closed="left"), "array-like"]
@@ -234,6 +235,11 @@ class BaseCV(LinearPredictor):
         if self._leaves_one_out and data.n_counted < 2:
             raise ValueError(
                 "Leaving one out needs two rows of positive weight; got n_samples=1. Use `cv`."
+            )
+        if self._is_quadratic and data.is_large_and_sparse:
+            raise ValueError(
+                f"A closed form takes a dense matrix of the smaller side of X, {data.X.shape}; for "
+                f"sparse X it may be {LARGE_SIDE}. Use folds, such as cv=5."
             )
         return []
 

@@ -23,9 +23,8 @@ from scipy import sparse
 from scipy.sparse.linalg import aslinearoperator
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from . import _linalg
+from . import _far, _linalg
 
-FAR = 10.0  # mean over range; beyond it, centring after the product loses too many digits
 BLOCK_BYTES = 2**23  # of rows worked on at a time
 CACHED_BYTES = 2**20  # of those that several passes go over
 FEW_COLUMNS = 0.1  # share of nonzero coefficients up to which their columns are worth a copy
@@ -83,9 +82,9 @@ class Rows:
             y = y - np.expand_dims(target_mean, -1)
             y -= np.expand_dims(y @ share, -1)  # what rounding left, where y is far from zero
             basis, overlap = root[:, None], mean[None, :]
-            far = _far(X, mean, root > 0)
+            far = _far.far_columns(X, mean, root > 0)
             if far.any():
-                X, shift = _shifted(X, far, mean)
+                X, shift = _far.shifted(X, far, mean)
                 overlap = (X.T @ share)[None, :]
         else:
             basis, overlap = np.zeros((n, 0)), np.zeros((0, p))
@@ -141,11 +140,11 @@ class Rows:
             suspects = np.flatnonzero(stored == X.shape[0])
             columns = X[:, suspects].toarray()
         else:
-            mask = _spread(_sample(X, self.counted)) == 0
+            mask = _far.spread(_far.sample(X, self.counted)) == 0
             suspects = np.flatnonzero(mask)
             columns = X[:, suspects][self.counted]
         if len(suspects):
-            mask[suspects] = _spread(columns) == 0
+            mask[suspects] = _far.spread(columns) == 0
         return mask
 
     def first(self, S: NDArray) -> NDArray:
@@ -360,42 +359,3 @@ def _flat(stack: NDArray) -> NDArray:
 def _norm2(residual: NDArray) -> NDArray:
     """Return the squared norms (...) of residuals (..., n)."""
     return np.einsum("...i,...i->...", residual, residual)
-
-
-def _far(X: Any, mean: NDArray, counted: NDArray) -> NDArray:
-    """Return the mask (p,) of columns of X (n, p) that lie far from zero for their spread.
-
-    Some of the rows `counted` (n,) raise the suspicion, all of them decide. Of a sparse X a column
-    with a zero is near.
-    """
-    n = X.shape[0]
-    if sparse.issparse(X):
-        suspects = np.flatnonzero(np.diff(X.indptr) == n)
-    else:
-        suspects = np.flatnonzero(np.abs(mean) > FAR * _spread(_sample(X, counted)))
-    far = np.zeros(len(mean), dtype=bool)
-    if len(suspects):
-        columns = X[:, suspects].toarray() if sparse.issparse(X) else X[:, suspects]
-        spread = _spread(columns[counted])
-        far[suspects] = (np.abs(mean[suspects]) > FAR * spread) & (spread > 0)
-    return far
-
-
-def _shifted(X: Any, far: NDArray, mean: NDArray) -> tuple[Any, NDArray]:
-    """Return X (n, p) with the means of its `far` columns subtracted, and what was subtracted."""
-    if not sparse.issparse(X):
-        return X - mean, mean
-    X, shift = X.astype(np.float64), np.where(far, mean, 0.0)  # a far column has no zeros to lose
-    X.data -= np.repeat(shift, np.diff(X.indptr))
-    return X, shift
-
-
-def _sample(X: NDArray, counted: NDArray) -> NDArray:
-    """Return some of the rows of X (n, p) in the mask `counted` (n,)."""
-    rows = np.flatnonzero(counted)
-    return X[rows[:: max(1, len(rows) // 64)]]
-
-
-def _spread(X: NDArray) -> NDArray:
-    """Return largest minus smallest of each column of X (n, p)."""
-    return X.max(axis=0) - X.min(axis=0)
