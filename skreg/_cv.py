@@ -25,13 +25,14 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 
 from . import _grid
 from ._base import SHARED_CONSTRAINTS, BaseRegularized, LinearPredictor, unchanged_on_error
+from ._callbacks import CallbackSupportMixin, Watch
 from ._family import Family
 from ._folds import Data, Fold, SharingRows, TrainingViews, checked_folds
-from ._progress import progress
 from ._rows import Rows
 from ._scores import Scorer, Scores, by_folds, by_leaving_one_out
 from ._selection import SELECTIONS
 from ._solution import Solution
+from .solvers.ridge import LARGE_SIDE
 
 N_FOLDS = 5  # where cv=None means folds, as in scikit-learn
 GRID: list = [Interval(Integral, 1, None, closed="left"), "array-like"]
@@ -75,7 +76,7 @@ class Search:
         return self.rows.intercept(self.coefs)
 
 
-class BaseCV(LinearPredictor):
+class BaseCV(CallbackSupportMixin, LinearPredictor):
     """Choose the strength of `_regressor` from the grid that the parameter `_grid_parameter` gives.
 
     A subclass says whether it leaves rows out one by one, and may have other scores.
@@ -120,7 +121,9 @@ class BaseCV(LinearPredictor):
         ConvergenceWarning
             If the duality gap of a fit is above `tol`.
         """
+        context = self._init_callback_context(max_subtasks=1)
         with unchanged_on_error(self):
+            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
             self._check_parameters()
             routed = self._route(sample_weight, params)
             X, y, weights = self._check_data(X, y, sample_weight)
@@ -128,11 +131,12 @@ class BaseCV(LinearPredictor):
             search = self._search(X, y, weights, routed["splitter"])
             if routed["scorer"].get("sample_weight") is sample_weight is not None:
                 routed["scorer"]["sample_weight"] = weights
-            scores = self._scores(search, self._scorer(routed["scorer"], len(y)))
+            scores = self._scores(search, self._scorer(routed["scorer"], len(y)), context)
             index = self._choose(search, scores)
             gap = self._refit(search, index, X.dtype)
             self._warn_of_gap(max(gap, scores.gap))
             self._warn_at_edge(search, index)
+            context.call_on_fit_task_end(estimator=self, X=X, y=y)
             return self
 
     def get_metadata_routing(self):
@@ -235,6 +239,11 @@ class BaseCV(LinearPredictor):
             raise ValueError(
                 "Leaving one out needs two rows of positive weight; got n_samples=1. Use `cv`."
             )
+        if self._is_quadratic and data.is_large_and_sparse:
+            raise ValueError(
+                f"A closed form takes a dense matrix of the smaller side of X, {data.X.shape}; for "
+                f"sparse X it may be {LARGE_SIDE}. Use folds, such as cv=5."
+            )
         return []
 
     def _search(self, X: Any, y: NDArray, weights: NDArray | None, params: dict) -> Search:
@@ -250,7 +259,7 @@ class BaseCV(LinearPredictor):
         path = list(family.solutions(values))
         return Search(model, data, views.rows, views, on_data, family, values, path)
 
-    def _scores(self, search: Search, scorer: Scorer | None) -> Scores:
+    def _scores(self, search: Search, scorer: Scorer | None, context: Any) -> Scores:
         """Return the scores of the values."""
         if self.criterion is not None:
             return self._by_criterion(search)
@@ -258,7 +267,7 @@ class BaseCV(LinearPredictor):
         if self._leaves_one_out:
             path = search.coefs, search.intercepts
             return by_leaving_one_out(search.family, data, search.rows, values, scorer, path)
-        watch = progress(len(search.views.folds), self.verbose)
+        watch = Watch(self, context, len(search.views.folds), self.verbose)
         return by_folds(search.model, search.views, values, scorer, self.n_jobs, watch)
 
     def _choose(self, search: Search, scores: Scores) -> int:

@@ -25,6 +25,7 @@ from scipy import sparse
 from ._family import moments_suffice
 from ._moments import Moments
 from ._rows import Rows
+from .solvers.ridge import LARGE_SIDE
 
 CHUNK_BYTES = 2**25  # of rows copied, and of coefficients and predictions held, at a time
 MOMENTS_BYTES = 2**28  # that the moments of all folds may take
@@ -81,6 +82,11 @@ class Data:
     def n_counted(self) -> int:
         """Return how many rows have a positive weight."""
         return len(self.y) if self.weights is None else int(np.count_nonzero(self.weights))
+
+    @property
+    def is_large_and_sparse(self) -> bool:
+        """Return whether X is iterated on, not factored."""
+        return sparse.issparse(self.X) and min(self.X.shape) > LARGE_SIDE
 
     @property
     def total(self) -> float:

@@ -488,3 +488,34 @@ def test_the_design_is_not_copied(cls, shape, cv):
 
 def test_every_fold_and_value_is_in_the_path_of_the_package():
     assert {cls.__name__ for cls in REGRESSOR} <= set(skreg.__all__)
+
+
+def test_a_sparse_design_too_large_to_factor_needs_folds(monkeypatch):
+    from skreg import _folds
+    from skreg.solvers import ridge
+
+    for module in (_folds, ridge):
+        monkeypatch.setattr(module, "LARGE_SIDE", 3)
+    X, y = regression(30, 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        for options in ({}, {"criterion": "gcv"}):
+            with pytest.raises(ValueError, match="Use folds, such as cv=5"):
+                L2RegressorCV(VALUES, **options).fit(sp.csr_array(X), y)
+        folds = L2RegressorCV(VALUES, cv=5).fit(sp.csr_array(X), y)
+        dense = L2RegressorCV(VALUES, cv=5).fit(X, y)
+    assert_allclose(folds.mse_path_, dense.mse_path_, rtol=1e-7)
+
+
+@each
+@not_at_the_edge
+def test_without_any_feature_in_use_the_mean_is_left(cls):
+    X, y = regression(30, 4)
+    for cv in (None, 5):
+        model = grid(cls, cv=cv, penalty_weights=np.full(4, np.inf)).fit(X, y)
+        assert_array_equal(model.coef_, np.zeros(4))
+        assert_allclose(model.intercept_, y.mean())
+    if cls is not L1RegressorCV:
+        model = grid(cls, penalty_weights=np.full(4, np.inf)).fit(X, y)
+        expected = np.mean(((y - y.mean()) * 30 / 29) ** 2)
+        assert_allclose(model.mse_mean_, np.full(5, expected), rtol=1e-12)
