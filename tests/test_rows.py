@@ -24,7 +24,7 @@ W = np.random.default_rng(1).normal(size=(3, P))
 def with_duplicates(X):
     """Every entry stored as its two halves, under indices of 64 bits."""
     half = sp.coo_array(X / 2)
-    rows, columns = (np.tile(index, 2).astype(np.int64) for index in half.coords)
+    rows, columns = (np.tile(index, 2).astype(np.int64) for index in (half.row, half.col))
     order = np.argsort(columns, kind="stable")
     pointers = np.searchsorted(columns[order], np.arange(X.shape[1] + 1))
     return sp.csc_array((np.tile(half.data, 2)[order], rows[order], pointers), shape=X.shape)
