@@ -17,7 +17,7 @@ from . import _selection, solvers
 from ._family import Family
 from ._folds import CHUNK_BYTES, Data
 from ._linalg import EPS
-from ._loo import factorisations, rank
+from ._loo import factorisations
 from ._objective import Penalty
 from ._rows import Rows
 from ._scores import Scores
@@ -116,5 +116,5 @@ def _ridge_degrees(family: Family, rows: Rows, values: NDArray) -> NDArray:
 def _trace(factors: Spectrum | Elimination, ts: NDArray) -> NDArray:
     """Return the trace (m,) of the hat matrix at strengths (m,), or that of least squares."""
     if isinstance(factors, Elimination):
-        return np.full(len(ts), float(rank(factors)))
+        return np.full(len(ts), float(factors.rank))
     return factors.degrees_of_freedom(ts)

@@ -79,7 +79,7 @@ class Search:
 class BaseCV(CallbackSupportMixin, LinearPredictor):
     """Choose the strength of `_regressor` from the grid that the parameter `_grid_parameter` gives.
 
-    A subclass says whether it leaves rows out one by one, and may have other scores.
+    A subclass says whether its penalty is quadratic, and may score by a criterion.
     """
 
     _regressor: ClassVar[type[BaseRegularized]]
@@ -125,12 +125,10 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
         with unchanged_on_error(self):
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
             self._check_parameters()
-            routed = self._route(sample_weight, params)
             X, y, weights = self._check_data(X, y, sample_weight)
+            routed = self._route(weights, params)
             self._forget()
             search = self._search(X, y, weights, routed["splitter"])
-            if routed["scorer"].get("sample_weight") is sample_weight is not None:
-                routed["scorer"]["sample_weight"] = weights
             scores = self._scores(search, self._scorer(routed["scorer"], len(y)), context)
             index = self._choose(search, scores)
             gap = self._refit(search, index, X.dtype)
@@ -185,11 +183,11 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
                 "(cv=None) does not have with `scoring`. Use scoring=None, or folds such as cv=5."
             )
 
-    def _route(self, sample_weight: Any, params: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        """Return the metadata for the splitter and for the scorer."""
+    def _route(self, weights: NDArray | None, params: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Return the metadata for the splitter and for the scorer; weights are (n,)."""
         extra = set(params)
-        if not (sample_weight is None or isinstance(sample_weight, Real)):
-            params = {**params, "sample_weight": sample_weight}
+        if weights is not None:
+            params = {**params, "sample_weight": weights}
         if get_config()["enable_metadata_routing"]:
             routed = process_routing(self, "fit", **params)
             scored = routed.scorer.score if self.scoring is not None else {}

@@ -95,12 +95,7 @@ def _errors(factors: Factors, rows: Rows, ts: NDArray) -> Errors:
 
 def _is_saturated(problem: Elimination) -> bool:
     """Return whether least squares of the free features fits every row."""
-    return rank(problem) + len(problem.view.overlap) >= np.count_nonzero(problem.view.counted)
-
-
-def rank(problem: Elimination) -> int:
-    """Return the rank of the columns of the free features."""
-    return problem.factors.to_basis.shape[1] if len(problem.free) else 0
+    return problem.rank + len(problem.view.overlap) >= np.count_nonzero(problem.view.counted)
 
 
 def _kernel(problem: Elimination) -> Dual:

@@ -54,6 +54,11 @@ class Elimination:
         return other
 
     @property
+    def rank(self) -> int:
+        """Return the rank of the free columns."""
+        return self.factors.to_basis.shape[1] if len(self.free) else 0
+
+    @property
     def is_all(self) -> bool:
         """Whether nothing is left to penalise."""
         return bool(np.all(self.penalty.free | self.penalty.excluded))

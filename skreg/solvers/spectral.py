@@ -8,9 +8,10 @@ or, with more features than rows and nothing fixed, from the n x n side,
 
     w(t) = M^-1 A'U (L + t)^-1 U'b,                  A M^-1 A' = U L U'.
 
-A further strength costs two products with the eigenvectors. The diagonal of the hat matrix
-A (A'A + diag(fixed) + t M)^-1 A' (leverages) and its trace (degrees of freedom) come from the same
-factors. Where rounding shows, one refinement with the residual taken on the data corrects it.
+A further strength costs two products with the eigenvectors. From the same factors come the trace of
+the hat matrix A (A'A + diag(fixed) + t M)^-1 A' (degrees of freedom) and, in `_loo.py`, the errors
+on rows left out. Where rounding shows, one refinement with the residual taken on the data corrects
+it.
 """
 
 from __future__ import annotations
@@ -87,14 +88,8 @@ class Primal(Factors):
         """Return V z (..., p)."""
         return z @ self.vectors.T
 
-    def leverages(self, rows: Any, ts: NDArray) -> Iterator[tuple[slice, NDArray]]:
-        """Yield slices of the rows and their leverages (m, |slice|)."""
-        inverse = self.inverse(ts[:, None])
-        for some, image in rows.images(self.vectors):
-            yield some, inverse @ np.square(image, out=image).T
-
     def trace(self, ts: NDArray) -> NDArray:
-        """Return the sum of the leverages (m,)."""
+        """Return the trace of the hat matrix (m,)."""
         return self.inverse(ts[:, None]) @ self.explained
 
 
@@ -130,12 +125,8 @@ class Dual(Factors):
         """Return M^-1 A'U z (..., p)."""
         return self.scale * self.view.correlation(z @ self.vectors.T)
 
-    def leverages(self, rows: Any, ts: NDArray) -> Iterator[tuple[slice, NDArray]]:
-        """Yield slices of the rows and their leverages (m, |slice|)."""
-        yield slice(0, len(self.vectors)), self._shares(ts) @ np.square(self.vectors).T
-
     def trace(self, ts: NDArray) -> NDArray:
-        """Return the sum of the leverages (m,)."""
+        """Return the trace of the hat matrix (m,)."""
         return self._shares(ts).sum(axis=1)
 
     def _shares(self, ts: NDArray) -> NDArray:
@@ -153,7 +144,7 @@ class Spectrum:
     def __init__(self, problem: Elimination, kept: NDArray, fixed: NDArray, varying: NDArray):
         self.problem = problem
         self.view = problem.rest[0]
-        side = Dual if is_wide(self.view, kept) else Primal
+        side = Dual if _is_wide(self.view, kept) else Primal
         self.factors = side.of(self.view, kept, fixed, varying)
 
     def coefs(self, ts: NDArray) -> NDArray:
@@ -187,18 +178,9 @@ class Spectrum:
             return self.view
         return Elimination(rows, self.problem.penalty).rest[0]
 
-    def leverages(self, rows: Any, ts: NDArray) -> Iterator[tuple[slice, NDArray]]:
-        """Yield slices of the rows and the leverages (m, |slice|) of A, without its basis.
-
-        `rows` is the `Rows` view; the basis of `rest(rows)` spans the intercept and the free
-        features.
-        """
-        return self.factors.leverages(self.rest(rows), ts)
-
     def degrees_of_freedom(self, ts: NDArray) -> NDArray:
         """Return the trace of the hat matrix (m,), free features included, the intercept not."""
-        rank = self.problem.factors.to_basis.shape[1] if len(self.problem.free) else 0
-        return rank + self.factors.trace(ts)
+        return self.problem.rank + self.factors.trace(ts)
 
     def _as_column(self, ts: NDArray) -> NDArray:
         """Return strengths (m,) with the axes of coefficients (m, ..., p)."""
@@ -218,7 +200,7 @@ def spectrum(view: Any, unit: Penalty, fixed: NDArray, varying: NDArray) -> Spec
         unit.has_l1,
         problem.is_all,
         np.any(varying == 0),
-        is_wide(view, kept) and np.any(fixed > 0),
+        _is_wide(view, kept) and np.any(fixed > 0),
         view.is_sparse and min(view.shape) > ridge.LARGE_SIDE,
     )
     return None if any(obstacles) else Spectrum(problem, kept, fixed, varying)
@@ -246,6 +228,6 @@ def _eigh(side: NDArray) -> tuple[NDArray, NDArray]:
     return np.maximum(eigenvalues, 0.0), vectors
 
 
-def is_wide(view: Any, kept: NDArray) -> bool:
+def _is_wide(view: Any, kept: NDArray) -> bool:
     """Return whether the view has fewer rows than features `kept` (k,)."""
     return view.has_rows and view.shape[0] < len(kept)
