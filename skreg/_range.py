@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-LARGEST, SMALLEST = 1e75, 1e-75
+LARGEST, SMALLEST = 1e50, 1e-50
 BLOCK = 2**20  # entries whose squares are summed at a time
 ORDINARY = 1e-30, 1e30  # between these no penalty needs to be compared with the data
 OVERWHELMING = 1e200  # a ridge that leaves no digit of a coefficient, whatever the data

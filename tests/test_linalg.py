@@ -65,6 +65,17 @@ def test_columns_of_wild_scales_count_alike(way, span):
 
 
 @each_way
+@pytest.mark.parametrize("small", [1e-8, 1e-20, 1e-40])
+def test_a_tiny_column_beside_a_zero_one_keeps_its_digits(way, small):
+    """At less than full rank; the large column may not drown the tiny one."""
+    A, b = TALL[:, :3] * [small, 1.0, 0.0], np.random.default_rng(1).normal(size=12)
+    expected = np.linalg.lstsq(TALL[:, :2], b, rcond=None)[0]
+    actual = solve(factor(A, way), A, b)
+    assert_allclose(actual[:2] * [small, 1.0], expected, rtol=10 * RTOL[way])
+    assert actual[2] == 0
+
+
+@each_way
 @pytest.mark.parametrize("scales", [(1.0, 2.0), (1.0, 1e8), (1e-5, 1.0, 1e5)], ids=str)
 def test_copies_of_wild_scales_share_by_their_scales(way, scales):
     a, b = TALL[:, 0], np.random.default_rng(1).normal(size=12)

@@ -160,6 +160,7 @@ class _WorkingSet:
             inside = np.flatnonzero(np.isin(self.features, at))
             H = self.H[inside[:, None], inside]
         c = correlation[at] - ridge * w[at] + H @ w[at]
+        c = np.where(H.diagonal() > 0, c, 0.0)  # a zero column's is rounding, and nothing stops it
         return Quadratic(H, c, self.penalty.l1[at], self.penalty.positive)
 
     def _candidates(self, w: NDArray, correlation: NDArray) -> tuple[float, NDArray]:
