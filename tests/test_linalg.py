@@ -96,6 +96,22 @@ def test_no_more_rank_than_there_can_be():
     assert from_gram(A.T @ A, 3).to_basis.shape == (5, 3)
 
 
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_what_centring_rounded_is_no_rank(unit):
+    """A tie is as good as its columns were known where they came from: EPS times the distance."""
+    tie = np.column_stack([TALL[:, 0], TALL[:, 0] + 1e-9 * TALL[:, 1], TALL[:, 2]]) * unit
+    distances = {
+        (0.0, 0.0, 0.0): 3,
+        (1e3, 1e3, 1e3): 3,
+        (1e7, 1e7, 1e7): 2,
+        (0.0, 1e7, 0.0): 2,
+        (0.0, 0.0, 1e7): 3,  # a column that has no part in the tie
+    }
+    for origin, rank in distances.items():
+        factors = from_columns(tie, 12, unit * np.array(origin))
+        assert factors.to_basis.shape == (3, rank), origin
+
+
 def test_what_a_gram_matrix_rounds_at_is_no_rank():
     blurred = np.array([[1.0, 1.0 - 1e-10], [1.0 - 1e-10, 1.0]])
     assert from_gram(blurred, 2).to_basis.shape == (2, 2)
