@@ -89,6 +89,11 @@ def _factors(norms: NDArray, s: NDArray, V: NDArray) -> LeastSquares:
     to_basis = V / s / norms[:, None]
     if len(s) in (0, len(V)):  # of rank 0 LAPACK wants to hear nothing
         return LeastSquares(to_basis, to_basis)
-    Q, R = linalg.qr(norms[:, None] * V, mode="economic", check_finite=False)
-    back = linalg.solve_triangular(R, np.diag(1.0 / s), trans="T", check_finite=False)
-    return LeastSquares(to_basis, Q @ back)
+    # Sorted and pivoted, the factors of D V are right to the last row, however small D there.
+    order = np.argsort(norms)[::-1]
+    DV = norms[order, None] * V[order]
+    Q, R, pivots = linalg.qr(DV, mode="economic", pivoting=True, check_finite=False)
+    inverse = linalg.solve_triangular(R, np.diag(1.0 / s)[pivots], trans="T", check_finite=False)
+    back = np.empty_like(V)
+    back[order] = Q @ inverse
+    return LeastSquares(to_basis, back)

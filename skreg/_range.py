@@ -17,8 +17,8 @@ from scipy import sparse
 
 from . import _columns
 
-LARGEST, SMALLEST = 1e75, 1e-75
-SUSPICIOUS = 1e50  # of the means and of some rows: from there on all entries are looked at
+LARGEST, SMALLEST = 1e50, 1e-50
+SUSPICIOUS = 1e30  # of the means and of some rows: from there on all entries are looked at
 ORDINARY = 1e-30, 1e30  # between these no penalty needs to be compared with the data
 OVERWHELMING = 1e200  # a ridge that leaves no digit of a coefficient, whatever the data
 # Coefficients are at most |b| / (EPS |A_j|). So these shares of |A_j| |b| and |A_j|^2 are worth

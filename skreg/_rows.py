@@ -129,6 +129,11 @@ class Rows:
         """Return the mask (n,) of the rows of positive weight."""
         return self.root > 0
 
+    @property
+    def dimension(self) -> int:
+        """Return the largest rank that A can have: the rows, less what is projected out."""
+        return np.count_nonzero(self.counted) - self.basis.shape[1]
+
     @cached_property
     def target_norm2(self) -> NDArray:
         """Return |b|^2 (...)."""
@@ -321,7 +326,6 @@ class Rows:
 
     def factor(self, features: NDArray) -> _linalg.LeastSquares:
         """Return the least-squares factors of the columns `features` (f,) of A."""
-        most = np.count_nonzero(self.counted) - self.basis.shape[1]
         if self.is_sparse:
             if len(features) > MOST_FREE:
                 raise ValueError(
@@ -332,10 +336,10 @@ class Rows:
             # Centring a Gram matrix rounds at the size of the moments that are not centred.
             raw, centred = self._stored_moments()[features], gram.diagonal()
             noise = np.max(np.divide(raw, centred, where=centred > 0, out=np.ones_like(raw)))
-            return _linalg.from_gram(gram, most, noise)
+            return _linalg.from_gram(gram, self.dimension, noise)
         columns = self.project(self.columns(features).T).T
         origin = np.abs(self.mean[features]) if self.fit_intercept else 0.0
-        return _linalg.from_columns(columns, most, origin)
+        return _linalg.from_columns(columns, self.dimension, origin)
 
     def project_out(self, features: NDArray, factors: _linalg.LeastSquares) -> Rows:
         """Return the view with the span of the columns `features` (f,) projected out of A and b."""

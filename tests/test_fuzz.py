@@ -17,8 +17,8 @@ from skreg import DropoutRegressor, L1Regressor, L2Regressor
 ESTIMATORS = [L1Regressor, L2Regressor, DropoutRegressor]
 SIZES = np.array(
     [
-        *(0, 5e-324, 1e-310, 1e-170, 1e-100, 1e-74, 1e-30, 1e-8, 1e-3, 1.0),
-        *(1e3, 1e8, 1e30, 1e74, 1e80, 1e154, 1e160, 1e300, 1.7e308),
+        *(0, 5e-324, 1e-310, 1e-170, 1e-100, 1e-49, 1e-30, 1e-8, 1e-3, 1.0),
+        *(1e3, 1e8, 1e30, 1e49, 1e80, 1e154, 1e160, 1e300, 1.7e308),
     ]
 )
 SHAPES = [(1, 1), (1, 3), (2, 1), (2, 3), (3, 3), (3, 25), (5, 8), (8, 5), (20, 3), (20, 25)]

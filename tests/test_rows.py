@@ -200,7 +200,7 @@ def test_variances_keep_their_digits_however_far_the_columns_are(to_sparse):
 
 
 @each_sparse
-@pytest.mark.parametrize("value", [0.0, 0.1, -1e8, 1e70])
+@pytest.mark.parametrize("value", [0.0, 0.1, -1e8, 1e45])
 def test_constant_columns_have_no_variance_at_all(value, to_sparse):
     X = np.column_stack([np.full(200, value), np.arange(200.0), np.full(200, value)])
     X[1, 2] = np.nextafter(value, 1)  # a row that no sample of every third one meets

@@ -63,6 +63,13 @@ class Elimination:
         """Whether nothing is left to penalise."""
         return bool(np.all(self.penalty.free | self.penalty.excluded))
 
+    @property
+    def is_solved(self) -> bool:
+        """Whether the free features leave nothing: no other, or no residual for others to meet."""
+        if self.is_all:
+            return True
+        return len(self.free) > 0 and self.factors.to_basis.shape[1] == self.view.dimension
+
     def complete(self, solution: Solution) -> Solution:
         """Return the solution of the rest with the free coefficients, and the gap of the whole."""
         if not len(self.free):

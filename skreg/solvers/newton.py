@@ -231,4 +231,5 @@ class _WorkingSet:
         if ridge.any():
             H.flat[:: len(at) + 1] += ridge
         c = point.correlation[at] - ridge * w + H @ w
+        c = np.where(H.diagonal() > 0, c, 0.0)  # a zero column's is rounding, and nothing stops it
         return Quadratic(H, c, self.penalty.l1[at], self.penalty.positive)
