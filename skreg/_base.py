@@ -22,12 +22,13 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import solvers
+from . import _blocks, _dask, solvers
+from ._moments import Moments, collect
 from ._objective import Penalty
 from ._rows import Rows
 from ._solution import warn_not_converged
+from ._validation import FLOATS, check_data, check_fit_weights
 
-FLOATS = [np.float64, np.float32]
 SHARED_CONSTRAINTS: dict[str, list] = {
     "fit_intercept": ["boolean"],
     "positive": ["boolean"],
@@ -62,9 +63,13 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-            The design. float64 and float32 are kept, everything else becomes float64.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        X : {array-like, sparse matrix, sparse array, Dask array or dataframe} of shape \
+                (n_samples, n_features)
+            The design. float64 and float32 are kept, everything else becomes float64. What need
+            not be in memory is fitted from its `Moments`: a Dask collection always; a `np.memmap`,
+            or another array that reads rows when it is sliced (of h5py, zarr), in blocks of rows,
+            if there are at least as many rows as features and the solver takes moments.
+        y : array-like or Dask collection of shape (n_samples,) or (n_samples, n_targets)
             The targets.
         sample_weight : array-like of shape (n_samples,) or float, default=None
             Nonnegative row weights; a row of weight 2 counts as two rows. None weighs all alike.
@@ -81,41 +86,48 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ------
         ValueError
             For NaN or infinite values, shapes that do not agree, weights that are negative or all
-            zero, and a solver that cannot take the penalty or the data.
+            zero, and a solver that cannot take the penalty or the data. Of what is read in parts
+            it names the rows or the partition.
+        NotEnoughMemoryError
+            If the moments' n_features x n_features matrices exceed the memory (a MemoryError and a
+            ValueError).
 
         Warns
         -----
         ConvergenceWarning
             If the duality gap, relative to that of the null model's loss, is above `tol`.
         """
-        with _unchanged_on_error(self):
-            X, y = validate_data(
-                self,
-                X,
-                y,
-                accept_sparse="csc",
-                dtype=FLOATS,
-                multi_output=True,
-                y_numeric=True,
-            )
-            weights = _check_weights(sample_weight, X)
+        with unchanged_on_error(self):
+            vars(self).pop("moments_", None)
+            if self._is_read_in_parts(X):
+                solvers.check_without_rows(self.solver)
+                moments = collect(self, X, y, sample_weight)
+                return self._solve_moments(moments, coef_init, self.warm_start)
+            X, y = check_data(self, X, y)
+            weights = check_fit_weights(sample_weight, X)
             view = Rows.from_data(X, y, weights, self.fit_intercept)
-            return self._solve(view, X.dtype, coef_init)
+            return self._solve(view, X.dtype, coef_init, self.warm_start)
 
     def predict(self, X):
         """Predict the targets.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, sparse array, Dask array or dataframe} of shape \
+                (n_samples, n_features)
             The design.
 
         Returns
         -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
-            `X @ coef_.T + intercept_`.
+        y : ndarray or Dask array of shape (n_samples,) or (n_samples, n_targets)
+            `X @ coef_.T + intercept_`; for a Dask collection a Dask array, not yet computed.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "coef_")
+        if _dask.is_collection(X):
+            _dask.check_features(self, X, reset=False)
+            return _dask.predict(X, self.coef_, self.intercept_)
+        if _blocks.is_source(X):
+            return np.concatenate([self.predict(block) for _, (block,) in _blocks.blocks(X)])
         X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=FLOATS, reset=False)
         return X @ self.coef_.T + self.intercept_
 
@@ -125,13 +137,31 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
         tags.input_tags.sparse = row is None or row.sparse
         return tags
 
-    def _solve(self, view: Any, dtype: Any, coef_init: Any) -> Any:
+    def _is_read_in_parts(self, X: Any) -> bool:
+        """Whether a fit of X goes by its moments, part by part."""
+        if _dask.is_collection(X):
+            return True
+        return _blocks.is_source(X) and X.shape[0] >= X.shape[1] and self._needs_no_rows()
+
+    def _needs_no_rows(self) -> bool:
+        """Whether the solver can do with moments."""
+        row = solvers.SOLVERS.get(self.solver)
+        return row is None or not row.rows
+
+    def _solve_moments(self, moments: Moments, coef_init: Any, warm: bool) -> Any:
+        """Minimise the objective on moments, and keep them; return self."""
+        if moments.weight == 0:
+            raise ValueError("Sample weights must contain at least one non-zero number.")
+        self.moments_ = moments
+        return self._solve(moments.view(self.fit_intercept), moments.dtype, coef_init, warm)
+
+    def _solve(self, view: Any, dtype: Any, coef_init: Any, warm: bool) -> Any:
         """Minimise the objective on `view`; set the fitted attributes, in `dtype`; return self."""
         penalty = self._penalty(view)
         solvers.check(self.solver, penalty, view)
         if view.fit_intercept:
             penalty = penalty.exclude(view.constant())
-        start = self._start(coef_init, view.coef_shape)
+        start = self._start(coef_init, view.coef_shape, warm)
         settings = solvers.Settings(self.tol, self.max_iter, self.verbose, **self._loop_settings())
         solution, name = solvers.minimise(view, penalty, self.solver, start, settings)
 
@@ -153,8 +183,8 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """Return the settings of the family's own loop."""
         return {"learning_rate": self.learning_rate}
 
-    def _start(self, coef_init: Any, shape: tuple[int, ...]) -> NDArray | None:
-        """Return where to start (..., p), or None where nobody said."""
+    def _start(self, coef_init: Any, shape: tuple[int, ...], warm: bool) -> NDArray | None:
+        """Return where to start (..., p), or None where nobody said; `warm`: at the last `coef_`."""
         if coef_init is not None:
             start = check_array(
                 coef_init, dtype=np.float64, ensure_2d=False, input_name="coef_init", copy=True
@@ -162,7 +192,7 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
             if start.shape != shape:
                 raise ValueError(f"coef_init has shape {start.shape}; expected {shape}.")
             return start
-        if self.warm_start and getattr(self, "coef_", np.empty(0)).shape == shape:
+        if warm and getattr(self, "coef_", np.empty(0)).shape == shape:
             return self.coef_.astype(np.float64)
         return None
 
@@ -179,30 +209,8 @@ def per_feature(values: Any, n_features: int, name: str, *, infinite: bool = Fal
     return values
 
 
-def _check_weights(sample_weight: Any, X: Any) -> NDArray | None:
-    """Return the row weights (n,) in float64, or None if all rows weigh the same."""
-    if sample_weight is None:
-        return None
-    if isinstance(sample_weight, Real):
-        if not 0 < sample_weight < np.inf:
-            raise ValueError(f"sample_weight must be positive and finite; got {sample_weight}.")
-        return None
-    weights = check_array(
-        sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
-    )
-    if weights.ndim != 1:
-        raise ValueError("Sample weights must be 1D array or scalar")
-    if weights.shape != (X.shape[0],):
-        raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(X.shape[0],)}!")
-    if np.any(weights < 0):
-        raise ValueError("Negative values in data passed to `sample_weight`.")
-    if not np.any(weights > 0):
-        raise ValueError("Sample weights must contain at least one non-zero number.")
-    return weights
-
-
 @contextmanager
-def _unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
+def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
     """Give a fitted estimator its attributes back if the fit fails or is interrupted."""
     before = vars(estimator).copy()
     try:

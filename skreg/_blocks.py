@@ -1,0 +1,67 @@
+"""Blocks of rows of an array that is larger than memory.
+
+A source of blocks is what has two dimensions and a dtype and reads rows when it is sliced: a
+`np.memmap`, a dataset of h5py, an array of zarr. A block is as large as the p x p matrix that comes
+of it, or 64 MB: then merging costs little beside the products, and memory holds no more than that.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils import check_consistent_length
+
+BLOCK_BYTES = 2**26
+IN_MEMORY = ("__array_namespace__", "__dlpack__", "__dataframe__", "iloc")  # of other libraries
+
+
+def is_source(X: Any) -> bool:
+    """Return whether X is to be read in blocks."""
+    if isinstance(X, np.ndarray):
+        return X.ndim == 2 and _mapping(X) is not None
+    needed = ("shape", "dtype", "__getitem__")
+    return (
+        not sparse.issparse(X)
+        and all(hasattr(X, name) for name in needed)
+        and not any(hasattr(X, name) for name in IN_MEMORY)
+        and len(X.shape) == 2
+    )
+
+
+def blocks(X: Any, *others: Any) -> Iterator[tuple[slice, list[Any]]]:
+    """Yield slices of rows, with those rows of the source X and of others; what is one, whole."""
+    given = [other for other in others if np.ndim(other)]
+    check_consistent_length(X, *given)
+    others = [_sliceable(other) for other in others]
+    n, p = X.shape
+    step = max(p, BLOCK_BYTES // (np.dtype(X.dtype).itemsize * p))
+    for start in range(0, n, step):
+        rows = slice(start, min(start + step, n))
+        yield rows, [np.asarray(a[rows]) if np.ndim(a) else a for a in (X, *others)]
+        for array in (X, *others):
+            _release(array)
+
+
+def _sliceable(array: Any) -> Any:
+    """Return what yields its rows when it is sliced, and those only."""
+    return array if is_source(array) or not np.ndim(array) else np.asarray(array)
+
+
+def _release(array: Any) -> None:
+    """Give back the pages of a memory map that have been read, unless they hold changes."""
+    mapping = _mapping(array)
+    if mapping is not None and array.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
+        mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def _mapping(array: Any) -> mmap.mmap | None:
+    """Return the memory map of a `np.memmap`, if there still is one under it."""
+    base = array if isinstance(array, np.memmap) else None
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return base if isinstance(base, mmap.mmap) else None
