@@ -184,7 +184,7 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return {"learning_rate": self.learning_rate}
 
     def _start(self, coef_init: Any, shape: tuple[int, ...], warm: bool) -> NDArray | None:
-        """Return where to start (..., p), or None where nobody said; `warm`: at the last `coef_`."""
+        """Return where to start (..., p), if `warm` at the last `coef_`; None: nobody said."""
         if coef_init is not None:
             start = check_array(
                 coef_init, dtype=np.float64, ensure_2d=False, input_name="coef_init", copy=True

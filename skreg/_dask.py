@@ -84,8 +84,7 @@ def _on_partition(
         for (name, dtypes), array in zip(expected.items(), (X, *others), strict=True):
             found = _dtypes(array)
             if found != dtypes:
-                wrong = next(pair for pair in zip(found, dtypes) if pair[0] != pair[1])
-                raise ValueError("{} has dtype {}; expected {}.".format(name, *wrong))
+                raise ValueError(f"{name} has dtype {_text(found)}; expected {_text(dtypes)}.")
         return make(X, *others)
 
 
@@ -93,6 +92,11 @@ def _dtypes(array: Any) -> list[Any]:
     """Return the dtypes of the columns of a dataframe; there is one of an array, None of others."""
     is_frame = getattr(array, "ndim", 0) == 2 and hasattr(array, "dtypes")
     return list(array.dtypes) if is_frame else [getattr(array, "dtype", None)]
+
+
+def _text(dtypes: list[Any]) -> str:
+    """Return dtypes for a message, each once."""
+    return ", ".join(dict.fromkeys(map(str, dtypes)))
 
 
 def _partitions(named: dict[str, Any]) -> list[tuple]:
@@ -112,7 +116,8 @@ def _delayed(array: Any) -> list[Any]:
     """Return the partitions of a collection, each with all its columns."""
     if not hasattr(array, "chunks"):
         return array.to_delayed()
-    return array.rechunk({axis: -1 for axis in range(1, array.ndim)}).to_delayed().ravel().tolist()
+    whole = dict.fromkeys(range(1, array.ndim), -1)  # all columns in every partition
+    return array.rechunk(whole).to_delayed().ravel().tolist()
 
 
 def _alongside(X: Any, array: Any, name: str) -> Any:

@@ -7,9 +7,10 @@ from what is kept.
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
 
 from sklearn.base import _fit_context
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from . import solvers
@@ -17,11 +18,18 @@ from ._base import BaseRegularized, unchanged_on_error
 from ._moments import Moments, collect
 
 
+def _takes_moments(estimator: BaseRegularized) -> bool:
+    """Whether the solver does without rows; if not, ValueError says so."""
+    solvers.check_without_rows(estimator.solver)
+    return True
+
+
 class IncrementalRegressor(BaseRegularized):
     """A model that can be fitted from moments alone."""
 
+    @available_if(_takes_moments)
     def partial_fit(self, X, y, sample_weight=None):
-        """Add a batch of rows, and fit the model to all batches so far.
+        r"""Add a batch of rows, and fit the model to all batches so far.
 
         The result is that of `fit` on all rows at once: the order and the sizes of the batches do
         not matter, nor whether they are dense or sparse. Solving takes O(n_features^3) per batch;
@@ -29,7 +37,7 @@ class IncrementalRegressor(BaseRegularized):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, sparse array, Dask array or dataframe} of shape \\
+        X : {array-like, sparse matrix, sparse array, Dask array or dataframe} of shape \
                 (n_samples, n_features)
             The rows of the batch; one is enough.
         y : array-like or Dask collection of shape (n_samples,) or (n_samples, n_targets)
@@ -47,18 +55,28 @@ class IncrementalRegressor(BaseRegularized):
         ------
         ValueError
             For NaN or infinite values, negative weights, shapes and features that do not agree with
-            one another or with the batches before, a solver that needs the rows ("dual", "svd",
-            "mask"), and after a `fit` on rows, which keeps no moments to go on from.
+            one another or with the batches before.
+        AttributeError
+            If the solver needs the rows ("dual", "svd", "mask"): there is no `partial_fit` then.
         NotEnoughMemoryError
             If n_features x n_features matrices exceed the memory (a MemoryError and a ValueError).
+
+        Warns
+        -----
+        UserWarning
+            If rows were given to `fit` before: it keeps no moments of them to go on from, and the
+            model begins anew. A `fit` of Dask collections or memory maps does keep them.
+        ConvergenceWarning
+            As `fit`.
         """
         with unchanged_on_error(self):
-            solvers.check_without_rows(self.solver)
             first = not hasattr(self, "moments_")
             if first and hasattr(self, "coef_"):
-                raise ValueError(
-                    "partial_fit cannot go on from a fit on rows, which keeps no moments of them: "
-                    "pass these rows to partial_fit as well, to a clone of the estimator."
+                warnings.warn(
+                    "partial_fit after a fit on rows begins anew: fit keeps no moments to go on "
+                    "from. Pass all rows to partial_fit, from the first on.",
+                    UserWarning,
+                    stacklevel=2,
                 )
             batch = collect(self, X, y, sample_weight, reset=first)
             self.moments_ = batch if first else self.moments_ + batch

@@ -1,12 +1,13 @@
 """Whether p x p matrices fit, asked before any is allocated.
 
-A fit from moments holds a few p x p matrices of float64 at once: the moments kept, those of the next
-rows, their sum, and the factor of the solver.
+A fit from moments holds a few p x p matrices of float64 at once: the moments kept, those of the
+next rows, their sum, and the factor of the solver.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 MATRICES = 4  # p x p, of float64, at the peak of a fit from moments
@@ -33,13 +34,9 @@ def check_side(n_features: int, matrices: int = MATRICES) -> None:
 def memory_limit() -> float:
     """Return the bytes of memory that this process may use; infinity where nobody says."""
     limits = [float("inf")]
-    try:
+    with suppress(AttributeError, OSError, ValueError):  # not on every system
         limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, OSError, ValueError):  # not on every system
-        pass
     for name in CGROUPS:
-        try:
+        with suppress(OSError, ValueError):  # no such file, or "max"
             limits.append(int(Path(name).read_text()))
-        except (OSError, ValueError):  # no such file, or "max"
-            continue
     return min(limits)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,15 +32,13 @@ def write(path: Any, fields: Mapping[str, Any]) -> None:
     if fields[NAMES] is not None:
         arrays[NAMES] = np.asarray(fields[NAMES], dtype=str)
     path = Path(path)
-    draft = tempfile.NamedTemporaryFile(  # beside the file, to take its place in one step
-        dir=path.parent, prefix=f".{path.name}.", delete=False
-    )
+    draft = path.with_name(f".{path.name}.{os.getpid()}")  # to take the file's place in one step
     try:
-        with draft:
-            np.savez(draft, version=VERSION, **arrays)
-        os.replace(draft.name, path)
+        with open(draft, "wb") as file:
+            np.savez(file, version=VERSION, **arrays)
+        draft.replace(path)
     except BaseException:
-        Path(draft.name).unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise
 
 

@@ -1,8 +1,10 @@
 """`Moments`: against exact fractions however they are cut and merged; checks; files."""
 
+import pickle
 from fractions import Fraction
 from functools import reduce
 from operator import add
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -112,7 +114,7 @@ def test_merged_parts_are_the_whole(offset, targets, size, order):
 @each_order
 @pytest.mark.parametrize("size", [1, 7])
 def test_sparse_and_dense_parts_mix(size, order):
-    X, y, weights = data(offset=1e8)
+    X, y, _ = data(offset=1e8)
     parts = [
         Moments.from_data(
             sp.csr_array(X[k : k + size]) if k % 2 else X[k : k + size], y[k : k + size]
@@ -336,13 +338,9 @@ def test_another_kind_of_file_is_refused(tmp_path, content):
 
 
 def test_a_pickle_in_a_file_is_never_opened(tmp_path):
-    import pickle
-
     class Trap:
         def __reduce__(self):
             return (Path.touch, (tmp_path / "sprung",))
-
-    from pathlib import Path
 
     (tmp_path / "trap").write_bytes(pickle.dumps(Trap()))
     with pytest.raises(ValueError, match="is not a file of Moments"):
