@@ -168,7 +168,9 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
         row = solvers.SOLVERS[name]
         runs_all_epochs = not row.exact and self.tol == 0
         if not (runs_all_epochs or solution.is_within(self.tol, view.target_norm2)):
-            warn_not_converged(solution, view.target_norm2, self.tol, name, row.remedy)
+            warn_not_converged(
+                solution, view.target_norm2, self.tol, name, solvers.remedy(name, view)
+            )
         self.coef_ = solution.coef.astype(dtype)
         self.intercept_ = dtype.type(view.intercept(solution.coef))
         self.dual_gap_ = solution.dual_gap[()]

@@ -105,6 +105,13 @@ def check_without_rows(solver: str) -> None:
         )
 
 
+def remedy(name: str, view: Any) -> str:
+    """Return what helps where the solver did not converge on this view."""
+    if view.has_rows or SOLVERS[name].l1:
+        return SOLVERS[name].remedy
+    return "Increase the penalty, or fit on the rows: moments square the condition number of X."
+
+
 def minimise(
     view: Any, penalty: Penalty, solver: str, start: NDArray | None, settings: Settings
 ) -> tuple[Solution, str]:
