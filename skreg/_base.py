@@ -165,12 +165,10 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
         settings = solvers.Settings(self.tol, self.max_iter, self.verbose, **self._loop_settings())
         solution, name = solvers.minimise(view, penalty, self.solver, start, settings)
 
-        row = solvers.SOLVERS[name]
-        runs_all_epochs = not row.exact and self.tol == 0
+        runs_all_epochs = not solvers.SOLVERS[name].exact and self.tol == 0
         if not (runs_all_epochs or solution.is_within(self.tol, view.target_norm2)):
-            warn_not_converged(
-                solution, view.target_norm2, self.tol, name, solvers.remedy(name, view)
-            )
+            remedy = solvers.remedy(name, view)
+            warn_not_converged(solution, view.target_norm2, self.tol, name, remedy)
         self.coef_ = solution.coef.astype(dtype)
         self.intercept_ = dtype.type(view.intercept(solution.coef))
         self.dual_gap_ = solution.dual_gap[()]

@@ -20,35 +20,43 @@ IN_MEMORY = ("__array_namespace__", "__dlpack__", "__dataframe__", "iloc")  # of
 
 
 def is_source(X: Any) -> bool:
-    """Return whether X is to be read in blocks."""
-    if isinstance(X, np.ndarray):
-        return X.ndim == 2 and _mapping(X) is not None
-    needed = ("shape", "dtype", "__getitem__")
-    return (
-        not sparse.issparse(X)
-        and all(hasattr(X, name) for name in needed)
-        and not any(hasattr(X, name) for name in IN_MEMORY)
-        and len(X.shape) == 2
-    )
+    """Return whether X is a table to be read in blocks."""
+    return _reads_slices(X) and len(X.shape) == 2 and 0 not in X.shape
 
 
 def blocks(X: Any, *others: Any) -> Iterator[tuple[slice, list[Any]]]:
     """Yield slices of rows, with those rows of the source X and of others; what is one, whole."""
-    given = [other for other in others if np.ndim(other)]
-    check_consistent_length(X, *given)
-    others = [_sliceable(other) for other in others]
+    arrays = [X, *(other if _reads_slices(other) else _in_memory(other) for other in others)]
+    check_consistent_length(*filter(_has_rows, arrays))
     n, p = X.shape
     step = max(p, BLOCK_BYTES // (np.dtype(X.dtype).itemsize * p))
     for start in range(0, n, step):
         rows = slice(start, min(start + step, n))
-        yield rows, [np.asarray(a[rows]) if np.ndim(a) else a for a in (X, *others)]
-        for array in (X, *others):
+        yield rows, [np.asarray(a[rows]) if _has_rows(a) else a for a in arrays]
+        for array in arrays:
             _release(array)
 
 
-def _sliceable(array: Any) -> Any:
-    """Return what yields its rows when it is sliced, and those only."""
-    return array if is_source(array) or not np.ndim(array) else np.asarray(array)
+def _has_rows(array: Any) -> bool:
+    """Return whether this is more than None, or one number for all rows."""
+    return bool(getattr(array, "shape", ()))
+
+
+def _reads_slices(array: Any) -> bool:
+    """Return whether an array of any dimensions is read when it is sliced."""
+    if isinstance(array, np.ndarray):
+        return _mapping(array) is not None
+    needed = ("shape", "dtype", "__getitem__")
+    return (
+        all(hasattr(array, name) for name in needed)
+        and not any(hasattr(array, name) for name in IN_MEMORY)
+        and not sparse.issparse(array)
+    )
+
+
+def _in_memory(array: Any) -> Any:
+    """Return a vector or matrix as an array; None, or one number for all rows, stays."""
+    return np.asarray(array) if np.ndim(array) else array
 
 
 def _release(array: Any) -> None:

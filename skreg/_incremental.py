@@ -78,8 +78,8 @@ class IncrementalRegressor(BaseRegularized):
                     UserWarning,
                     stacklevel=2,
                 )
-            batch = collect(self, X, y, sample_weight, reset=first)
-            self.moments_ = batch if first else self.moments_ + batch
+            before = 0 if first else self.moments_
+            self.moments_ = before + collect(self, X, y, sample_weight, reset=first)
             return self.refit() if self.moments_.weight > 0 else self
 
     def fit_moments(self, moments):

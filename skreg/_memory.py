@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 MATRICES = 4  # p x p, of float64, at the peak of a fit from moments
@@ -31,6 +32,7 @@ def check_side(n_features: int, matrices: int = MATRICES) -> None:
         )
 
 
+@cache
 def memory_limit() -> float:
     """Return the bytes of memory that this process may use; infinity where nobody says."""
     limits = [float("inf")]

@@ -25,6 +25,7 @@ from ._rows import Rows
 
 BLOCK_BYTES, BLOCK_ROWS = 2**20, 256  # what stays in the cache, and is long enough for syrk
 SAMPLE = 64  # rows that choose the origin
+BELOW = np.tri(BLOCK_ROWS, k=-1, dtype=bool)
 FAR, TOO_FAR = 4.0, 16.0  # squared mean over variance: to be shifted, and to be done again
 
 
@@ -144,4 +145,4 @@ def _mirror(upper: NDArray) -> None:
         stop = min(start + BLOCK_ROWS, p)
         upper[stop:, start:stop] = upper[start:stop, stop:].T
         corner = upper[start:stop, start:stop]
-        corner[:] = np.triu(corner) + np.triu(corner, 1).T
+        np.copyto(corner, corner.T, where=BELOW[: stop - start, : stop - start])
