@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from numbers import Integral, Real
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -63,8 +65,7 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, sparse array, Dask array or dataframe} of shape \
-                (n_samples, n_features)
+        X : {array-like, sparse matrix or array, Dask collection} of shape (n_samples, n_features)
             The design. float64 and float32 are kept, everything else becomes float64. What need
             not be in memory is fitted from its `Moments`: a Dask collection always; a `np.memmap`,
             or another array that reads rows when it is sliced (of h5py, zarr), in blocks of rows,
@@ -113,8 +114,7 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, sparse array, Dask array or dataframe} of shape \
-                (n_samples, n_features)
+        X : {array-like, sparse matrix or array, Dask collection} of shape (n_samples, n_features)
             The design.
 
         Returns
@@ -124,12 +124,38 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self, "coef_")
         if _dask.is_collection(X):
-            _dask.check_features(self, X, reset=False)
+            _dask.check_header(self, X, reset=False)
             return _dask.predict(X, self.coef_, self.intercept_)
         if _blocks.is_source(X):
             return np.concatenate([self.predict(block) for _, (block,) in _blocks.blocks(X)])
         X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=FLOATS, reset=False)
         return X @ self.coef_.T + self.intercept_
+
+    def score(self, X, y, sample_weight=None):
+        """Return the coefficient of determination R^2 of the predictions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix or array, Dask collection} of shape (n_samples, n_features)
+            The design.
+        y : array-like or Dask collection of shape (n_samples,) or (n_samples, n_targets)
+            The targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            The row weights.
+
+        Returns
+        -------
+        score : float
+            `1 - sum s_i (y_i - prediction_i)^2 / sum s_i (y_i - mean y)^2`, averaged over targets.
+        """
+        if not _dask.is_collection(X):
+            return super().score(X, y, sample_weight)
+        check_is_fitted(self, "coef_")
+        _dask.check_header(self, X, reset=False)
+        errors = partial(_error_moments, self.coef_, self.intercept_)
+        moments = _dask.fold(errors, add, X, y, sample_weight)
+        mean_square = moments.gram.diagonal() + moments.mean**2
+        return float(np.mean(1.0 - mean_square / moments.target_norm2))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -207,6 +233,12 @@ def per_feature(values: Any, n_features: int, name: str, *, infinite: bool = Fal
     if not np.all(values >= 0):
         raise ValueError(f"{name} must be nonnegative and not NaN.")
     return values
+
+
+def _error_moments(coef: NDArray, intercept: Any, X: Any, y: Any, weights: Any) -> Moments:
+    """Return the moments of the errors (n, targets), and of y, in one partition."""
+    errors = np.asarray(y) - _dask.predicted(X, coef, intercept)
+    return Moments.from_data(errors.reshape(len(errors), -1), y, weights)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ class IncrementalRegressor(BaseRegularized):
 
     @available_if(_takes_moments)
     def partial_fit(self, X, y, sample_weight=None):
-        r"""Add a batch of rows, and fit the model to all batches so far.
+        """Add a batch of rows, and fit the model to all batches so far.
 
         The result is that of `fit` on all rows at once: the order and the sizes of the batches do
         not matter, nor whether they are dense or sparse. Solving takes O(n_features^3) per batch;
@@ -37,8 +37,7 @@ class IncrementalRegressor(BaseRegularized):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, sparse array, Dask array or dataframe} of shape \
-                (n_samples, n_features)
+        X : {array-like, sparse matrix or array, Dask collection} of shape (n_samples, n_features)
             The rows of the batch; one is enough.
         y : array-like or Dask collection of shape (n_samples,) or (n_samples, n_targets)
             Their targets.

@@ -106,8 +106,7 @@ class Moments:
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, sparse array, Dask array or dataframe} of shape \
-                (n_samples, n_features)
+        X : {array-like, sparse matrix or array, Dask collection} of shape (n_samples, n_features)
             The design. A `np.memmap`, or another array that is read when it is sliced (of h5py,
             zarr), is taken in blocks of rows; a Dask collection where its partitions are.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
@@ -206,6 +205,10 @@ class Moments:
         targets = "".join(f", n_targets={n}" for n in self.target_mean.shape)
         return f"Moments(weight={self.weight!r}, n_features={self.n_features}{targets})"
 
+    def __sizeof__(self):
+        """Return the bytes; Dask asks before it moves or spills."""
+        return sum(np.asarray(value).nbytes for value in vars(self).values())
+
     @property
     def n_features(self):
         """The number of columns of X."""
@@ -265,7 +268,7 @@ def collect(
 ) -> Moments:
     """Return the moments of X, whatever holds it, checked in the name of `estimator`."""
     if _dask.is_collection(X):
-        _dask.check_features(estimator, X, reset=reset)
+        _dask.check_header(estimator, X, y, reset=reset)
         check_side(X.shape[1])
         return _dask.fold(_of_partition, add, X, y, sample_weight)
     if _blocks.is_source(X):

@@ -248,8 +248,9 @@ L2Regressor().fit(np.eye(3), np.arange(3.0))  # imports, BLAS buffers
 n, p = 320_000, 100
 X = np.memmap(sys.argv[1], dtype=sys.argv[2], mode="w+", shape=(n, p))
 rng, y = np.random.default_rng(0), np.empty(n)
+block = rng.normal(size=(10_000, p))
 for start in range(0, n, 10_000):
-    X[start : start + 10_000] = block = rng.normal(size=(10_000, p))
+    X[start : start + 10_000] = block
     y[start : start + 10_000] = block[:, :3].sum(axis=1) + rng.normal(size=10_000)
 X.flush()
 del X, block
