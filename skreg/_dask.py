@@ -79,13 +79,13 @@ def _over_arrays(run: Callable, X: Any, *others: Any) -> list[Any]:
     """Return `run(k, X, *others)` of each partition, delayed: one task with what makes the rows."""
     import dask.array as da
 
-    # Each argument with its axes: rows, and one more that is whole in each partition.
+    # Each argument with its axes: rows, and one more of which there is one block.
     arguments = [da.arange(X.numblocks[0], chunks=1), "i"]
-    for array, axes in zip((X, *others), ("ip", "it", "i"), strict=True):
-        arguments += [array, axes[: array.ndim] if is_collection(array) else None]
-    nothing = np.empty(0, object)
-    results = da.blockwise(run, "i", *arguments, dtype=object, meta=nothing, align_arrays=False)
-    return results.to_delayed().tolist()
+    for array in (X, *others):
+        arguments += [array, "ij"[: array.ndim] if is_collection(array) else None]
+    nothing = np.empty((0, 0), object)
+    results = da.blockwise(run, "ij", *arguments, dtype=object, meta=nothing, align_arrays=False)
+    return results.to_delayed().ravel().tolist()
 
 
 def _over_frames(run: Callable, X: Any, *others: Any) -> list[Any]:
@@ -103,8 +103,6 @@ def _on_partition(
     make: Callable, n_features: int, expected: dict[str, list], number: Any, *parts: Any
 ) -> Any:
     """Return `make(X, y, sample_weight)` of a partition, or raise an error that names it."""
-    # What has an axis that is whole in each partition comes as a list, of this one part.
-    parts = [part[0] if isinstance(part, list) else part for part in parts]
     with located(f"Partition {number[0]}"):
         if parts[0].shape[1] != n_features:
             raise ValueError(f"X has {parts[0].shape[1]} features; expected {n_features}.")
