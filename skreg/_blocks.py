@@ -3,6 +3,7 @@
 A source of blocks is what has two dimensions and a dtype and reads rows when it is sliced: a
 `np.memmap`, a dataset of h5py, an array of zarr. A block is as large as the p x p matrix that comes
 of it, or 64 MB: then merging costs little beside the products, and memory holds no more than that.
+While one block of a memory map is worked on, the system is asked to fetch the next.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import check_consistent_length
 
@@ -30,8 +32,10 @@ def blocks(X: Any, *others: Any) -> Iterator[tuple[slice, list[Any]]]:
     check_consistent_length(*filter(_has_rows, arrays))
     n, p = X.shape
     step = max(p, BLOCK_BYTES // (np.dtype(X.dtype).itemsize * p))
+    _fetch(X, slice(0, step))
     for start in range(0, n, step):
         rows = slice(start, min(start + step, n))
+        _fetch(X, slice(rows.stop, rows.stop + step))
         yield rows, [np.asarray(a[rows]) if _has_rows(a) else a for a in arrays]
         for array in arrays:
             _release(array)
@@ -57,6 +61,23 @@ def _reads_slices(array: Any) -> bool:
 def _in_memory(array: Any) -> Any:
     """Return a vector or matrix as an array; None, or one number for all rows, stays."""
     return np.asarray(array) if np.ndim(array) else array
+
+
+def _fetch(array: Any, rows: slice) -> None:
+    """Ask the system to read these rows of a memory map ahead, if they lie in one piece."""
+    mapping = _mapping(array)
+    if mapping is None or not hasattr(mmap, "MADV_WILLNEED"):
+        return
+    block = array[rows]
+    if block.size and block.flags.c_contiguous:
+        begin = _address(block) - _address(np.frombuffer(mapping, np.uint8))
+        page = begin // mmap.PAGESIZE * mmap.PAGESIZE
+        mapping.madvise(mmap.MADV_WILLNEED, page, begin - page + block.nbytes)
+
+
+def _address(array: NDArray) -> int:
+    """Return where in memory an array begins."""
+    return array.__array_interface__["data"][0]
 
 
 def _release(array: Any) -> None:
