@@ -155,25 +155,29 @@ def larger_than_memory(gigabytes=10.0, p=100, folder=None, memory_gigabytes=2.0)
     go. Before each reading the system is asked to forget the file, so that the disk is read.
     """
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        path = Path(place) / "X.dat"
-        n = _write(path, gigabytes, p)
+        path, y_path = Path(place) / "X.dat", Path(place) / "y.dat"
+        n = _write(path, y_path, gigabytes, p)
         row = {"gigabytes": path.stat().st_size / 1e9, "n": n, "p": p}
         row["read_seconds"] = _read(path)
         _forget(path)
-        command = [sys.executable, __file__, str(path), str(n), str(p), str(memory_gigabytes)]
+        arguments = [path, y_path, n, p, memory_gigabytes]
+        command = [sys.executable, __file__, *map(str, arguments)]
         out = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         row.update(json.loads(out.stdout), limit_gigabytes=memory_gigabytes)
     print(row, flush=True)
     return row
 
 
-def _write(path, gigabytes, p, rows=20_000):
-    """Write random rows, no two blocks the same; return how many."""
-    base = np.random.default_rng(0).standard_normal((rows, p))
+def _write(path, y_path, gigabytes, p, rows=20_000):
+    """Write random rows, no two blocks the same, and their targets; return how many."""
+    rng = np.random.default_rng(0)
+    base = rng.standard_normal((rows, p))
     n_blocks = int(gigabytes * 1e9 / base.nbytes)
-    with open(path, "wb") as file:
+    with open(path, "wb") as file, open(y_path, "wb") as y_file:
         for k in range(n_blocks):
-            (base + k / n_blocks).tofile(file)
+            X = base + k / n_blocks
+            X.tofile(file)
+            (X[:, :5].sum(axis=1) + rng.standard_normal(rows)).tofile(y_file)
         os.fsync(file.fileno())
     return rows * n_blocks
 
@@ -194,7 +198,7 @@ def _forget(path):
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def _fit_file(path, n, p, memory_gigabytes):
+def _fit_file(path, y_path, n, p, memory_gigabytes):
     """Fit the file, and print seconds and peak memory."""
     from skreg import L1Regressor, L2Regressor
 
@@ -202,11 +206,11 @@ def _fit_file(path, n, p, memory_gigabytes):
     limit = int(memory_gigabytes * 1e9)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     X = np.memmap(path, dtype=np.float64, mode="r", shape=(n, p))
-    y = np.random.default_rng(1).standard_normal(n)
+    y = np.memmap(y_path, dtype=np.float64, mode="r", shape=(n,))
     before = _status("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
     start = time.perf_counter()
-    model = L1Regressor(0.001).fit(X, y)
+    model = L1Regressor(0.01).fit(X, y)
     seconds = time.perf_counter() - start
     print(
         json.dumps(
@@ -214,6 +218,7 @@ def _fit_file(path, n, p, memory_gigabytes):
                 "fit_seconds": seconds,
                 "peak_bytes": _status("VmHWM"),
                 "bytes_before": before,
+                "nonzero": int(np.count_nonzero(model.coef_)),
                 "gap": float(model.dual_gap_),
             }
         )
@@ -306,4 +311,4 @@ def _file_table(rows):
 
 
 if __name__ == "__main__":
-    _fit_file(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))
+    _fit_file(*sys.argv[1:3], int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]))
