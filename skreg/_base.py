@@ -20,16 +20,22 @@ from numpy.typing import NDArray
 # Private by its name only: scikit-learn asks developers of estimators to use it for parameter
 # validation, and offers no other way to `_parameter_constraints`.
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, _fit_context
-from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import _blocks, _dask, solvers
+from . import _blocks, _dask, _range, solvers
 from ._moments import Moments, collect
 from ._objective import Penalty
 from ._rows import Rows
 from ._solution import warn_not_converged
-from ._validation import FLOATS, check_data, check_fit_weights
+from ._validation import (
+    FLOATS,
+    as_floats,
+    check_data,
+    check_fit_weights,
+    refuse_masked,
+    refuse_odd_numbers,
+)
 
 SHARED_CONSTRAINTS: dict[str, list] = {
     "fit_intercept": ["boolean"],
@@ -41,13 +47,78 @@ SHARED_CONSTRAINTS: dict[str, list] = {
     "warm_start": ["boolean"],
     "verbose": ["verbose"],
 }
+FAR_REMEDY = "Centre X: its columns lie so far from zero that predictions lose their digits."
 STRENGTH = [Interval(Real, 0, None, closed="left")]
 
 
-class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    """Fit and predict for a penalty that the subclass states."""
+class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """Validation, and prediction by `coef_` and `intercept_`."""
+
+    def predict(self, X):
+        """Predict the targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix or array, Dask collection} of shape (n_samples, n_features)
+            The design.
+
+        Returns
+        -------
+        y : ndarray or Dask array of shape (n_samples,) or (n_samples, n_targets)
+            `X @ coef_.T + intercept_`; for a Dask collection a Dask array, not yet computed.
+        """
+        check_is_fitted(self, "coef_")
+        if _dask.is_collection(X):
+            _dask.check_header(self, X, reset=False)
+            return _dask.predict(X, self.coef_, self.intercept_)
+        if _blocks.is_source(X):
+            return np.concatenate([self.predict(block) for _, (block,) in _blocks.blocks(X)])
+        refuse_masked(X=X)
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=FLOATS, reset=False)
+        return X @ self.coef_.T + self.intercept_
+
+    def score(self, X, y, sample_weight=None):
+        """Return the coefficient of determination R^2 of the predictions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix or array, Dask collection} of shape (n_samples, n_features)
+            The design.
+        y : array-like or Dask collection of shape (n_samples,) or (n_samples, n_targets)
+            The targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            The row weights.
+
+        Returns
+        -------
+        score : float
+            `1 - sum s_i (y_i - prediction_i)^2 / sum s_i (y_i - mean y)^2`, averaged over targets.
+        """
+        if not _dask.is_collection(X):
+            return super().score(X, y, sample_weight)
+        check_is_fitted(self, "coef_")
+        _dask.check_header(self, X, reset=False)
+        errors = partial(_error_moments, self.coef_, self.intercept_)
+        moments = _dask.fold(errors, add, X, y, sample_weight)
+        mean_square = moments.gram.diagonal() + moments.mean**2
+        return float(np.mean(1.0 - mean_square / moments.target_norm2))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _check_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, NDArray, Any]:
+        """Return X (n, p), y (n,) or (n, targets) and the weights (n,) or None, all validated."""
+        X, y = check_data(self, X, y)
+        return X, y, check_fit_weights(sample_weight, X)
+
+
+class BaseRegularized(LinearPredictor):
+    """Fit for a penalty that the subclass states."""
 
     _family: str
+    _path_parameter: str
 
     def _penalty(self, view: Any) -> Penalty:
         """Return the penalty on the features of `view`."""
@@ -58,6 +129,11 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if self.penalty_weights is None:
             return np.ones(view.n_features)
         return per_feature(self.penalty_weights, view.n_features, "penalty_weights", infinite=True)
+
+    def _validate_params(self):
+        """Check the parameters, first for what scikit-learn's own check stumbles over."""
+        refuse_odd_numbers(self.get_params(deep=False))
+        super()._validate_params()
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, coef_init=None):
@@ -104,58 +180,9 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 solvers.check_without_rows(self.solver)
                 moments = collect(self, X, y, sample_weight)
                 return self._solve_moments(moments, coef_init, self.warm_start)
-            X, y = check_data(self, X, y)
-            weights = check_fit_weights(sample_weight, X)
+            X, y, weights = self._check_data(X, y, sample_weight)
             view = Rows.from_data(X, y, weights, self.fit_intercept)
             return self._solve(view, X.dtype, coef_init, self.warm_start)
-
-    def predict(self, X):
-        """Predict the targets.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix or array, Dask collection} of shape (n_samples, n_features)
-            The design.
-
-        Returns
-        -------
-        y : ndarray or Dask array of shape (n_samples,) or (n_samples, n_targets)
-            `X @ coef_.T + intercept_`; for a Dask collection a Dask array, not yet computed.
-        """
-        check_is_fitted(self, "coef_")
-        if _dask.is_collection(X):
-            _dask.check_header(self, X, reset=False)
-            return _dask.predict(X, self.coef_, self.intercept_)
-        if _blocks.is_source(X):
-            return np.concatenate([self.predict(block) for _, (block,) in _blocks.blocks(X)])
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=FLOATS, reset=False)
-        return X @ self.coef_.T + self.intercept_
-
-    def score(self, X, y, sample_weight=None):
-        """Return the coefficient of determination R^2 of the predictions.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix or array, Dask collection} of shape (n_samples, n_features)
-            The design.
-        y : array-like or Dask collection of shape (n_samples,) or (n_samples, n_targets)
-            The targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            The row weights.
-
-        Returns
-        -------
-        score : float
-            `1 - sum s_i (y_i - prediction_i)^2 / sum s_i (y_i - mean y)^2`, averaged over targets.
-        """
-        if not _dask.is_collection(X):
-            return super().score(X, y, sample_weight)
-        check_is_fitted(self, "coef_")
-        _dask.check_header(self, X, reset=False)
-        errors = partial(_error_moments, self.coef_, self.intercept_)
-        moments = _dask.fold(errors, add, X, y, sample_weight)
-        mean_square = moments.gram.diagonal() + moments.mean**2
-        return float(np.mean(1.0 - mean_square / moments.target_norm2))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -187,17 +214,23 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
         solvers.check(self.solver, penalty, view)
         if view.fit_intercept:
             penalty = penalty.exclude(view.constant())
-        start = self._start(coef_init, view.coef_shape, warm)
+        start = self._start(coef_init, view, warm)
         settings = solvers.Settings(self.tol, self.max_iter, self.verbose, **self._loop_settings())
         solution, name = solvers.minimise(view, penalty, self.solver, start, settings)
 
         runs_all_epochs = not solvers.SOLVERS[name].exact and self.tol == 0
         if not (runs_all_epochs or solution.is_within(self.tol, view.target_norm2)):
-            remedy = solvers.remedy(name, view)
+            far = np.any(2 * view.intercept_rounding(solution.coef) > solution.dual_gap)
+            remedy = FAR_REMEDY if far else solvers.remedy(name, view)
             warn_not_converged(solution, view.target_norm2, self.tol, name, remedy)
-        self.coef_ = solution.coef.astype(dtype)
-        self.intercept_ = dtype.type(view.intercept(solution.coef))
+        self.coef_ = _cast(solution.coef, dtype, "coefficients")
+        coef = self.coef_.astype(np.float64)
+        self.intercept_ = _cast(view.intercept(coef), dtype, "intercept")[()]
         self.dual_gap_ = solution.dual_gap[()]
+        if dtype != np.float64:
+            worse = _objective(view, penalty, coef) - _objective(view, penalty, solution.coef)
+            offset = view.intercept(coef) - self.intercept_
+            self.dual_gap_ = self.dual_gap_ + np.maximum(worse, 0.0) + 0.5 * offset * offset
         self.n_iter_ = solution.n_iter
         self.solver_ = name
         vars(self).pop("loss_curve_", None)
@@ -209,29 +242,51 @@ class BaseRegularized(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """Return the settings of the family's own loop."""
         return {"learning_rate": self.learning_rate}
 
-    def _start(self, coef_init: Any, shape: tuple[int, ...], warm: bool) -> NDArray | None:
+    def _start(self, coef_init: Any, view: Any, warm: bool) -> NDArray | None:
         """Return where to start (..., p), if `warm` at the last `coef_`; None: nobody said."""
+        shape = view.coef_shape
         if coef_init is not None:
-            start = check_array(
-                coef_init, dtype=np.float64, ensure_2d=False, input_name="coef_init", copy=True
-            )
+            start = as_floats(coef_init, "coef_init", ensure_min_samples=0, copy=True)
             if start.shape != shape:
                 raise ValueError(f"coef_init has shape {start.shape}; expected {shape}.")
+            if _overflows(view, start):
+                raise ValueError("coef_init is so large that its predictions overflow.")
             return start
         if warm and getattr(self, "coef_", np.empty(0)).shape == shape:
-            return self.coef_.astype(np.float64)
+            start = self.coef_.astype(np.float64)
+            return None if _overflows(view, start) else start
         return None
 
 
 def per_feature(values: Any, n_features: int, name: str, *, infinite: bool = False) -> NDArray:
     """Return nonnegative `values` as an array (p,)."""
-    values = check_array(
-        values, dtype=np.float64, ensure_2d=False, ensure_all_finite=not infinite, input_name=name
-    )
+    values = as_floats(values, name, ensure_all_finite=not infinite)
     if values.shape != (n_features,):
         raise ValueError(f"{name} has shape {values.shape}; expected ({n_features},).")
     if not np.all(values >= 0):
         raise ValueError(f"{name} must be nonnegative and not NaN.")
+    return values
+
+
+def _objective(view: Any, penalty: Penalty, w: NDArray) -> NDArray:
+    """Return the objective (...) at w (..., p) and the intercept that goes with it."""
+    return 0.5 * view.evaluate(w)[1] + penalty.value(w)
+
+
+def _overflows(view: Any, w: NDArray) -> bool:
+    """Return whether w (..., p) is so large that the curvature of the loss at it overflows."""
+    if np.max(np.abs(w), initial=0.0) < 1 / np.sqrt(_range.SMALLEST):
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return not np.all(np.isfinite(np.sum(w * view.curvature(w), axis=-1)))
+
+
+def _cast(values: NDArray, dtype: Any, name: str) -> NDArray:
+    """Return finite `values` in `dtype`, or raise ValueError where it cannot hold them."""
+    with np.errstate(over="ignore"):
+        values = np.asarray(values).astype(dtype)
+    if not np.all(np.isfinite(values)):
+        raise ValueError(f"The {name} overflow {dtype}, the float type of X. Rescale X or y.")
     return values
 
 

@@ -82,8 +82,8 @@ class DropoutRegressor(IncrementalRegressor):
     dual_gap_ : float or ndarray of shape (n_targets,)
         The certificate: a bound on how far the objective is above its minimum, in its units.
         Evaluated on the data in float64, for whichever solver, up to the rounding error of the
-        correlations with the residual; 0 for the closed forms. Of a float32 fit it is that of the
-        coefficients before they are rounded to float32.
+        correlations with the residual; 0 for the closed forms. Of a float32 X it includes what
+        rounding the coefficients and the intercept to float32 costs, of which no warning is given.
     n_iter_ : int
         Epochs, Newton steps or refinements taken; the largest of all targets.
     solver_ : str
@@ -130,6 +130,7 @@ class DropoutRegressor(IncrementalRegressor):
     """
 
     _family = "dropout"
+    _path_parameter = "dropout_rate"
     _parameter_constraints: ClassVar[dict] = {
         **SHARED_CONSTRAINTS,
         "dropout_rate": [Interval(Real, 0, 1, closed="left"), "array-like"],

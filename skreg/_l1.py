@@ -71,8 +71,8 @@ class L1Regressor(IncrementalRegressor):
     dual_gap_ : float or ndarray of shape (n_targets,)
         The certificate: a bound on how far the objective is above its minimum, in its units.
         Evaluated on the data in float64, for whichever solver, up to the rounding error of the
-        correlations with the residual; 0 for the closed forms. Of a float32 fit it is that of the
-        coefficients before they are rounded to float32.
+        correlations with the residual; 0 for the closed forms. Of a float32 X it includes what
+        rounding the coefficients and the intercept to float32 costs, of which no warning is given.
     n_iter_ : int
         Epochs, Newton steps or refinements taken; the largest of all targets.
     solver_ : str
@@ -115,6 +115,7 @@ class L1Regressor(IncrementalRegressor):
     """
 
     _family = "l1"
+    _path_parameter = "l1_lambda"
     _parameter_constraints: ClassVar[dict] = {
         **SHARED_CONSTRAINTS,
         "l1_lambda": STRENGTH,

@@ -16,14 +16,26 @@ from scipy import linalg
 
 EPS = np.finfo(np.float64).eps
 ROUNDING = 64 * EPS
+FEW = 32  # rows or columns of a matrix; a smaller one rounds no less
 
 
-def rounding(moments: NDArray, target_norm2: NDArray) -> NDArray:
-    """Return about the rounding error (..., p) of A'r for residuals r up to |b| (...).
+def rounding(moments: NDArray, target_norm2: NDArray, reach: NDArray | float) -> NDArray:
+    """Return about the rounding error (..., p) of A'r, for r = b - A w.
 
-    `moments` (p,) are those of the columns before centring, at whose size centring rounds.
+    The terms of r are as large as |b| (...) and the `reach` of w (...). `moments` (p,) are those of
+    the columns before centring, at whose size centring rounds.
     """
-    return ROUNDING * np.expand_dims(np.sqrt(target_norm2), -1) * np.sqrt(moments)
+    error = ROUNDING * np.sqrt(target_norm2) + 4 * EPS * reach
+    return np.expand_dims(error, -1) * np.sqrt(moments)
+
+
+def intercept_rounding(w: NDArray, mean: NDArray) -> NDArray:
+    """Return about half the square (...) of the rounding error of w @ mean, for w (..., p).
+
+    Predictions round at the size of the data, not of what centring leaves of them. That is nothing
+    unless coefficients are huge that all but cancel.
+    """
+    return 0.5 * (EPS * (np.abs(w) @ np.abs(mean))) ** 2
 
 
 @dataclass(frozen=True)
@@ -35,11 +47,16 @@ class LeastSquares:
     basis: NDArray | None = None
 
 
-def from_columns(A: NDArray, most: int) -> LeastSquares:
-    """Factor A (n, f), of rank `most` at most, by its singular value decomposition."""
+def from_columns(A: NDArray, most: int, origin: NDArray | float = 0.0) -> LeastSquares:
+    """Factor A (n, f), of rank `most` at most, by its singular value decomposition.
+
+    `origin` (f,) is how far each column was from zero before it was centred: it was rounded there.
+    """
     norms = _safe_norms(np.sqrt(np.einsum("ij,ij->j", A, A)))
     U, s, Vt = linalg.svd(A / norms, full_matrices=False, check_finite=False)
-    rank = min(_rank(s, max(A.shape) * EPS), most)
+    noise = np.sqrt(Vt**2 @ np.broadcast_to((origin / norms) ** 2, A.shape[1]))
+    tolerance = max(*A.shape, FEW) * EPS * np.maximum(s[:1], noise[: len(s)])
+    rank = min(_leading(s > tolerance), most)
     return replace(_factors(norms, s[:rank], Vt[:rank].T), basis=U[:, :rank])
 
 
@@ -48,10 +65,11 @@ def from_gram(G: NDArray, most: int, noise: float = 1.0) -> LeastSquares:
 
     `noise` is the rounding error of G in units of its diagonal's.
     """
-    norms = _safe_norms(np.sqrt(np.diag(G)))
+    norms = _safe_norms(np.sqrt(np.maximum(np.diag(G), 0.0)))
     eigenvalues, V = linalg.eigh(G / np.outer(norms, norms), check_finite=False)
     order = np.argsort(eigenvalues)[::-1]
-    rank = min(_rank(eigenvalues[order], 10 * len(G) * EPS * noise), most)
+    tolerance = 10 * len(G) * EPS * noise * eigenvalues[order[:1]]
+    rank = min(_leading(eigenvalues[order] > tolerance), most)
     kept = order[:rank]
     return _factors(norms, np.sqrt(eigenvalues[kept]), V[:, kept])
 
@@ -61,15 +79,15 @@ def _safe_norms(norms: NDArray) -> NDArray:
     return np.where(norms > 0, norms, 1.0)
 
 
-def _rank(descending: NDArray, tolerance: float) -> int:
-    """Return how many of the values (f,) are above `tolerance` times the largest."""
-    return int(np.count_nonzero(descending > tolerance * descending[0])) if len(descending) else 0
+def _leading(mask: NDArray) -> int:
+    """Return how many of the first entries of the mask (f,) are true."""
+    return int(np.cumprod(mask).sum())
 
 
 def _factors(norms: NDArray, s: NDArray, V: NDArray) -> LeastSquares:
     """Return T and B from the norms D (f,), singular values (r,) and right vectors V (f, r)."""
     to_basis = V / s / norms[:, None]
-    if V.shape[0] == V.shape[1]:
+    if V.shape[1] in (0, V.shape[0]):  # rank zero is more than some versions of LAPACK can take
         return LeastSquares(to_basis, to_basis)
     Q, R = linalg.qr(norms[:, None] * V, mode="economic", check_finite=False)
     back = linalg.solve_triangular(R, np.diag(1.0 / s), trans="T", check_finite=False)

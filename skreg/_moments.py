@@ -21,9 +21,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from . import _blocks, _dask, _moments_file
+from . import _blocks, _dask, _moments_file, _range
 from ._memory import check_side
 from ._moments_view import MomentsView
 from ._row_moments import row_moments, two_sum
@@ -197,6 +198,11 @@ class Moments:
             names,
         )
 
+    def moved(self, by: NDArray) -> Moments:
+        """Return the moments with `by` (p,) added to each row of X."""
+        mean, rest = two_sum(by, self.mean)
+        return replace(self, mean=mean, mean_rest=rest + self.mean_rest)
+
     def __radd__(self, other):
         """Let `sum` begin with 0."""
         return self if isinstance(other, Number) and other == 0 else NotImplemented
@@ -229,10 +235,10 @@ class Moments:
                 check_finite(X)
                 X, y, weights = np.zeros((1, p), X.dtype), np.zeros((1, *y.shape[1:])), None
             fields = row_moments(X, y, weights)
-        variances = fields["gram"].diagonal(), fields["target_norm2"]
-        if not all(np.isfinite(variance).all() for variance in variances):
+        if not np.isfinite(fields["mean"]).all():
             check_finite(X)
-            raise ValueError("The squares of X or y are too large for float64; rescale them.")
+        counted = np.ones(len(y), dtype=bool) if weights is None else weights > 0
+        _range.check_design(X, fields["mean"], counted)
         return cls(weight, **fields, dtype=X.dtype, feature_names=names)
 
     def view(self, fit_intercept: bool = True) -> MomentsView:
@@ -279,7 +285,8 @@ def collect(
 
 def _of_data(estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any, reset: bool) -> Moments:
     """Return the moments of rows in memory."""
-    X, y = check_data(estimator, X, y, reset=reset, finite=False)
+    # NaN in a dense X shows in the moments, which saves a pass over it.
+    X, y = check_data(estimator, X, y, reset=reset, finite=sparse.issparse(X))
     weights = check_weights(sample_weight, X.shape[0])
     return Moments.of_rows(X, y, weights, getattr(estimator, "feature_names_in_", None))
 

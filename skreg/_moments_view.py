@@ -8,12 +8,15 @@ for one thing: A'A holds the square of A's condition number, and no rows are the
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _linalg
+from . import _linalg, _range
+from ._gram import KeptGram
+from ._rows import Rows
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,25 @@ class MomentsView:
     fit_intercept: bool = True
     has_rows: ClassVar[bool] = False
     is_sparse: ClassVar[bool] = False
+    is_tall: ClassVar[bool] = True
     descends_by_columns: ClassVar[bool] = False
+
+    @classmethod
+    def from_rows(cls, rows: Rows) -> MomentsView:
+        """Return the same view from the moments of its rows.
+
+        A column that is constant has exactly its value for a mean, and no variance.
+        """
+        _range.refuse_vanishing(rows.vanishing)
+        mean, gram = rows.mean, rows.block(np.arange(rows.n_features))
+        cross = rows.correlation(rows.target)
+        constant = np.flatnonzero(rows.constant())
+        if len(constant):
+            mean = mean.copy()
+            mean[constant] = rows.shift[constant] + rows.first(constant)
+        if len(constant) and rows.fit_intercept:
+            gram[constant], gram[:, constant], cross[..., constant] = 0.0, 0.0, 0.0
+        return cls(mean, rows.target_mean, gram, cross, rows.target_norm2, rows.fit_intercept)
 
     @property
     def n_features(self) -> int:
@@ -54,13 +75,20 @@ class MomentsView:
 
     def intercept(self, w: NDArray) -> NDArray:
         """Return the intercepts (...) that go with w (..., p)."""
-        return self.target_mean - w @ self.mean if self.fit_intercept else 0.0 * self.target_mean
+        return self.target_mean - w @ self.mean if self.fit_intercept else np.zeros(w.shape[:-1])
+
+    def intercept_rounding(self, w: NDArray) -> NDArray:
+        """Return what rounding of the intercepts that go with w (..., p) adds to the loss (...)."""
+        return _linalg.intercept_rounding(w, self.mean * self.fit_intercept)
 
     def variances(self) -> NDArray:
         """Return the weighted variance of each column (p,), exactly 0 for a constant one."""
-        origin = 0.0 if self.fit_intercept else self.mean * self.mean
-        variances = np.diag(self.gram) - origin
-        return np.where(variances > (10 * _linalg.EPS * self.mean) ** 2, variances, 0.0)
+        square, noise = self.mean * self.mean, 10 * _linalg.EPS
+        if self.fit_intercept:
+            variances, noise = np.diag(self.gram), noise * noise
+        else:  # the difference rounds at the size of the square
+            variances = np.diag(self.gram) - square
+        return np.where(variances > noise * square, variances, 0.0)
 
     def second_moments(self, drop_to: str) -> NDArray:
         """Return what dropout destroys (p,): the variance, or the raw moment for drop_to="zero"."""
@@ -71,9 +99,23 @@ class MomentsView:
         """Return the mask (p,) of the columns without variance."""
         return self.variances() == 0
 
-    def rounding(self) -> NDArray:
-        """Bound (..., p) the rounding error of correlations with residuals up to |b|."""
-        return _linalg.rounding(self.second_moments("zero"), self.target_norm2)
+    @property
+    def vanishing(self) -> NDArray:
+        """The mask (p,) of the columns whose squares are zero in float64: none came in."""
+        return np.zeros(self.n_features, dtype=bool)
+
+    def reach(self, w: NDArray) -> NDArray:
+        """Return how large (...) the terms of A w are together, for w (..., p)."""
+        return np.abs(w) @ np.sqrt(self.second_moments("zero"))
+
+    def rounding(self, reach: NDArray | float = 0.0) -> NDArray:
+        """Bound (..., p) the rounding error of correlations with residuals at coefficients."""
+        return _linalg.rounding(self.second_moments("zero"), self.target_norm2, reach)
+
+    @cached_property
+    def kept(self) -> KeptGram:
+        """The part of the Gram matrix that was ever asked for."""
+        return KeptGram(self.block)
 
     def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
         """Return A'r (..., p), minus the gradient, and |r|^2 (...), twice the loss, at w."""

@@ -54,9 +54,9 @@ class Penalty:
         """Return the penalty for weights v (p,), its strengths and the ridge of dropout (p,)."""
         finite = np.isfinite(weights)
         v = np.where(finite, weights, 0.0)
-        l1 = np.where(finite, l1_lambda * v, np.inf)
-        ridge = np.where(finite, l2_lambda * v + dropout, np.inf)
-        return cls(l1, ridge, positive)
+        with np.errstate(over="ignore"):  # infinite is what it is then
+            l1, ridge = l1_lambda * v, l2_lambda * v + dropout
+        return cls(l1, ridge, positive).exclude(~finite | np.isinf(l1) | np.isinf(ridge))
 
     @cached_property
     def excluded(self) -> NDArray:
@@ -159,8 +159,10 @@ class Penalty:
         fenchel = self._terms(w) - w * z
         if self._is_ridged:
             beyond = np.maximum(self.directed(z) - self.l1, 0.0)
-            conjugate = np.divide(
-                beyond * beyond, 2.0 * self.ridge, where=self.ridge > 0, out=np.zeros_like(z)
-            )
-            fenchel += conjugate
+            # The square of a quotient, since the square of `beyond` alone may overflow.
+            norm = np.sqrt(2.0 * self.ridge)
+            with np.errstate(over="ignore"):  # an infinite bound is one
+                fenchel += np.square(
+                    np.divide(beyond, norm, where=self.ridge > 0, out=np.zeros_like(z))
+                )
         return np.maximum(0.5 * (1.0 - scale) ** 2 * residual_norm2 + fenchel.sum(axis=-1), 0.0)

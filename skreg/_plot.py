@@ -26,6 +26,7 @@ from ._compare import (
     count_unconverged,
     spread,
 )
+from ._display import RegularizationPathDisplay
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,11 +34,7 @@ if TYPE_CHECKING:
 
 N_STRENGTHS = 60
 ODDS = np.logspace(-4, 3, N_STRENGTHS)  # L2 strengths, and dropout's q / (1 - q)
-# Okabe and Ito's colours, which colour-blind readers tell apart, without the yellow
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-REST = "#BBBBBB"
-RATE_TICKS = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
-LABEL_GAP = 0.05  # between two labels, as a share of the panel's height
+N_NAMED = 7  # features
 
 
 def check_writable(path: str) -> None:
@@ -75,12 +72,17 @@ def draw(table: Table, results: list[Result]) -> "Figure":
     """Return the figure of four panels."""
     from matplotlib.figure import Figure
 
+    from ._drawing import shorten
+
     figure = Figure(figsize=(15, 10), dpi=100, layout="constrained")
     figure.suptitle(f"{table.name}: {len(table.y)} rows, target {table.target}", parse_math=False)
     axes = figure.subplots(2, 2).ravel()
     prepare = clone(table.prepare).fit(table.X)
     X = prepare.transform(table.X)
-    names = [_short(name) for name in prepare.get_feature_names_out(table.columns)]
+    names = [
+        name.removeprefix("number__").removeprefix("category__")
+        for name in prepare.get_feature_names_out(table.columns)
+    ]
     strengths = {
         "l1_lambda": _l1_strengths(X, table.y),
         "l2_lambda": ODDS,
@@ -93,20 +95,13 @@ def draw(table: Table, results: list[Result]) -> "Figure":
     chosen = {result.parameter: result.strength for result in results}
     for ax, model, path, doubt in zip(axes[:3], models, paths, doubts, strict=True):
         name = model.parameter
-        _draw_path(ax, name, strengths[name], path, chosen[name])
-        _label(ax, path, largest, names)
+        _draw_path(ax, name, strengths[name], path, chosen[name], names, largest)
         ax.set_title(
             model.name + (f" ({doubt} of {len(path)} fits not converged)" if doubt else "")
         )
-        ax.set_ylabel(f"effect of one sd on {_short(table.target)}", parse_math=False)
+        ax.set_ylabel(f"effect of one sd on {shorten(table.target)}", parse_math=False)
     _draw_scores(axes[3], results)
     return figure
-
-
-def _short(name: str) -> str:
-    """Return a feature's name without the preprocessing's prefix, on one line of 20 characters."""
-    name = " ".join(name.removeprefix("number__").removeprefix("category__").split())
-    return name if len(name) <= 20 else name[:10] + "\N{HORIZONTAL ELLIPSIS}" + name[-9:]
 
 
 def _l1_strengths(X: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -129,75 +124,32 @@ def _effects(
 def _largest(paths: Sequence[np.ndarray]) -> np.ndarray:
     """Return the features with the largest effects (strengths, features) over all paths."""
     size = sum(np.abs(path).mean(axis=0) for path in paths)
-    return np.argsort(-size, kind="stable")[: len(COLORS)]
-
-
-def _position(parameter: str, strength: np.ndarray) -> np.ndarray:
-    """Return where strengths stand on the log axis: a dropout rate q at its odds q / (1 - q)."""
-    return strength / (1 - strength) if parameter == "dropout_rate" else strength
+    return np.argsort(-size, kind="stable")[:N_NAMED]
 
 
 def _draw_path(
-    ax: "Axes", parameter: str, strengths: np.ndarray, path: np.ndarray, chosen: float
+    ax: "Axes",
+    parameter: str,
+    strengths: np.ndarray,
+    path: np.ndarray,
+    chosen: float,
+    names: list[str],
+    largest: np.ndarray,
 ) -> None:
-    """Draw a path (strengths, features) in grey, from strong to weak, the chosen one marked."""
-    x = _position(parameter, strengths)
-    ax.set_xscale("log")
-    ax.set_xlim(x[-1], x[0])
-    ax.plot(x, path, color=REST, linewidth=0.8)
-    ax.axhline(0, color="black", linewidth=0.6)
-    ax.axvline(_position(parameter, chosen), color="black", linewidth=1, linestyle=":")
-    ax.set_xlabel(f"{parameter}, strong to weak (dotted: chosen, {chosen:.3g})")
-    if parameter == "dropout_rate":
-        ax.set_xticks(
-            [_position(parameter, rate) for rate in RATE_TICKS],
-            [f"{rate:g}" for rate in RATE_TICKS],
-        )
-        ax.minorticks_off()
-
-
-def _label(ax: "Axes", path: np.ndarray, largest: np.ndarray, names: list[str]) -> None:
-    """Draw the largest features' lines in colour, with their names beside the weak end."""
-    for line, color in zip(np.array(ax.lines[: path.shape[1]])[largest], COLORS, strict=False):
-        line.set(color=color, linewidth=2, zorder=3)
-    low, high = ax.get_ylim()
-    ends = path[0, largest]
-    heights = _apart((ends - low) / (high - low), LABEL_GAP)
-    x = ax.get_xlim()[1]
-    for feature, end, height, color in zip(largest, ends, heights, COLORS, strict=False):
-        ax.annotate(
-            names[feature],
-            xy=(x, end),
-            xytext=(1.04, height),
-            textcoords="axes fraction",
-            color=color,
-            va="center",
-            parse_math=False,
-            annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": color,
-                "linewidth": 0.8,
-                "relpos": (0, 0.5),  # to the left edge of the name
-                "shrinkA": 2,
-                "shrinkB": 0,
-            },
-        )
-
-
-def _apart(heights: np.ndarray, gap: float) -> np.ndarray:
-    """Return heights (labels,) moved a little, in order, to lie in [0, 1] and gap apart."""
-    order = np.argsort(heights, kind="stable")
-    steps = gap * np.arange(len(heights))
-    rising = np.maximum.accumulate(heights[order] - steps)
-    falling = np.minimum.accumulate((heights[order] - steps)[::-1])[::-1]
-    moved = np.empty_like(heights)
-    moved[order] = np.clip((rising + falling) / 2, 0, 1 - steps[-1]) + steps
-    return moved
+    """Draw a path (strengths, features), the largest features named, the chosen strength marked."""
+    RegularizationPathDisplay(
+        parameter=parameter,
+        values=strengths,
+        coefs=path,
+        feature_names=names,
+        chosen={f"chosen: {chosen:.3g}": chosen},
+    ).plot(ax, features=largest)
 
 
 def _draw_scores(ax: "Axes", results: list[Result]) -> None:
     """Draw each model's R2: its folds, and their mean with one standard deviation to both sides."""
+    from ._drawing import COLORS, REST
+
     for place, result in enumerate(results):
         mean, sd = result.r2.mean(), result.r2.std(ddof=1)
         ax.plot(result.r2, np.full(len(result.r2), place), "o", color=REST, markersize=5)

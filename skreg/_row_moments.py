@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.linalg import blas
 
+from . import _columns, _range
 from ._linalg import EPS
 from ._rows import Rows
 
@@ -39,6 +40,10 @@ def row_moments(X: Any, y: NDArray, weights: NDArray | None) -> dict[str, NDArra
     products = _sparse_products if sparse.issparse(X) else _dense_products
     origin, offset, gram, cross = products(X, np.atleast_2d(target), share)
     mean, mean_rest = two_sum(origin, offset)
+    constant, values = _constant(X, mean, gram.diagonal(), share)
+    if len(constant):
+        mean[constant], mean_rest[constant] = values, 0.0
+        gram[constant] = gram[:, constant] = cross[:, constant] = 0.0
     return {
         "mean": mean,
         "target_mean": target_mean,
@@ -63,12 +68,38 @@ def _average(values: NDArray, share: NDArray | None) -> NDArray:
 
 
 def _centred(y: NDArray, share: NDArray | None) -> tuple[NDArray, NDArray, NDArray]:
-    """Return y (..., n) about its mean, and the mean (...) as the sum of two numbers."""
+    """Return y (..., n) about its mean, and the mean (...) as the sum of two numbers.
+
+    Of a constant target rounding leaves nothing, so that parts that agree in it merge to one.
+    """
+    _range.check_target(y)
     mean = _average(y, share)
     target = y - np.expand_dims(mean, -1)
     offset = _average(target, share)
     target -= np.expand_dims(offset, -1)
-    return target, *two_sum(mean, offset)
+    mean, rest = two_sum(mean, offset)
+    constant = np.max(np.abs(target), axis=-1) <= 4 * EPS * np.abs(mean)
+    target[constant] = 0.0
+    some = y[..., 0 if share is None else np.argmax(share)]
+    return target, np.where(constant, some, mean)[()], np.where(constant, 0.0, rest)[()]
+
+
+def _constant(
+    X: Any, mean: NDArray, variances: NDArray, share: NDArray | None
+) -> tuple[NDArray, NDArray]:
+    """Return which columns of X (n, p) are constant, but not zero, and their values (k,).
+
+    So parts that agree in them merge to a column that is constant too. The variances (p,) raise the
+    suspicion, the columns decide.
+    """
+    suspects = np.flatnonzero((variances <= (10 * EPS * mean) ** 2) & (mean != 0))
+    if not len(suspects):
+        return suspects, mean[suspects]
+    columns = X[:, suspects].toarray() if sparse.issparse(X) else X[:, suspects]
+    if share is not None:
+        columns = columns[share > 0]
+    same = _columns.spread(columns) == 0
+    return suspects[same], columns[0, same].astype(np.float64)
 
 
 def _sparse_products(
@@ -76,6 +107,7 @@ def _sparse_products(
 ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
     """Return origin (p,), offset (p,), gram (p, p) and cross (t, p) of a CSC X (n, p)."""
     rows = Rows.from_data(X, target.T, share, fit_intercept=True)
+    _range.refuse_vanishing(rows.vanishing)
     gram, cross = rows.block(np.arange(X.shape[1])), rows.correlation(rows.target)
     constant = rows.constant()  # whose products hold rounding errors only
     gram[constant] = gram[:, constant] = cross[:, constant] = 0.0
@@ -95,6 +127,7 @@ def _dense_products(
     if far.any():
         origin = origin + np.where(far, offset, 0.0)
         offset, gram, cross = _about(origin, X, target, root)
+    _range.refuse_vanishing(_range.vanishing(X, origin + offset))
     gram = blas.dsyr(-1.0, offset, a=gram, overwrite_a=True)
     _mirror(gram)
     return origin, offset, gram.T, cross

@@ -23,22 +23,25 @@ from scipy import sparse
 from scipy.sparse.linalg import aslinearoperator
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from . import _linalg
+from . import _columns, _linalg, _range
+from ._gram import KeptGram
 
-FAR = 10.0  # mean over range; beyond it, centring after the product loses too many digits
+IGNORED = 1e-100  # of the largest weight, up to which a row does not count: no digit would change
 BLOCK_BYTES = 2**23
 FEW_COLUMNS = 0.1  # share of nonzero coefficients up to which their columns are worth a copy
 MOST_FREE = 5000  # features of a sparse X that may go without a penalty
+FEW_ROWS = 0.25  # share of rows that count from which a dense X keeps those that do not, uncopied
 
 
 @dataclass(frozen=True)
 class Rows:
     """A view of X (n, p): `root` (n,), `target` b (..., n), `basis` Q (n, f), `overlap` Z (f, p).
 
-    A sparse X is CSC. Rows of weight zero are left out. The moments, `constant` and `rounding`
-    are of the data as given, whatever was projected out.
+    A sparse X is CSC. Rows of next to no weight do not count: they are left out, or stay in a dense
+    X that is not worth a copy, with `root` 0. The moments, `constant` and `rounding` are of the
+    data as given, whatever was projected out.
     `mean` (p,) and `target_mean` (...) are the weighted means of the data as given; the stored X
-    has `shift` (p,) subtracted. `uniform` says that all rows weigh the same.
+    has `shift` (p,) subtracted. `uniform` says that all rows that count weigh the same.
     """
 
     X: Any
@@ -56,9 +59,11 @@ class Rows:
     @classmethod
     def from_data(cls, X, y: NDArray, weights: NDArray | None, fit_intercept: bool) -> Rows:
         """Return the view of X (n, p), y (n,) or (n, targets), weights (n,); None: all one."""
-        if weights is not None and not weights.all():
-            counted = weights > 0
-            X, y, weights = X[counted], y[counted], weights[counted]
+        if weights is not None and (ignored := weights <= IGNORED * weights.max()).any():
+            if sparse.issparse(X) or np.count_nonzero(~ignored) < FEW_ROWS * len(weights):
+                X, y, weights = X[~ignored], y[~ignored], weights[~ignored]
+            else:
+                weights = np.where(ignored, 0.0, weights)
         n, p = X.shape
         if weights is None:
             share = np.full(n, 1.0 / n)
@@ -73,19 +78,22 @@ class Rows:
             X.sum_duplicates()
             X.eliminate_zeros()
         y = y.T.astype(np.float64)
+        _range.check_target(y)
         mean, target_mean = X.T @ share, y @ share
+        _range.check_design(X, mean, root > 0)
         shift = np.zeros(p)
         if fit_intercept:
             y = y - np.expand_dims(target_mean, -1)
             y -= np.expand_dims(y @ share, -1)  # what rounding left, where y is far from zero
+            y[np.max(np.abs(y), axis=-1) <= 4 * _linalg.EPS * np.abs(target_mean)] = 0.0
             basis, overlap = root[:, None], mean[None, :]
-            far = _far(X, mean)
+            far = _columns.far(X, mean, root)
             if far.any():
-                X, shift = _shifted(X, far, mean)
+                X, shift = _columns.shifted(X, far, mean)
                 overlap = (X.T @ share)[None, :]
         else:
             basis, overlap = np.zeros((n, 0)), np.zeros((0, p))
-        target, uniform = root * y, weights is None
+        target, uniform = root * y, weights is None or np.ptp(root[root > 0]) == 0
         return cls(
             X, root, target, basis, overlap, mean, shift, target_mean, fit_intercept, uniform
         )
@@ -110,6 +118,16 @@ class Rows:
         """Return whether X is sparse."""
         return sparse.issparse(self.X)
 
+    @property
+    def is_tall(self) -> bool:
+        """Whether the Gram matrix of all columns is no larger than what X holds."""
+        return not self.is_sparse and self.shape[0] >= self.shape[1]
+
+    @cached_property
+    def counted(self) -> NDArray:
+        """Return the mask (n,) of the rows of positive weight."""
+        return self.root > 0
+
     @cached_property
     def target_norm2(self) -> NDArray:
         """Return |b|^2 (...)."""
@@ -121,7 +139,11 @@ class Rows:
 
     def intercept(self, w: NDArray) -> NDArray:
         """Return the intercepts (...) that go with w (..., p)."""
-        return (self.target_mean - w @ self.mean) if self.fit_intercept else 0.0 * self.target_mean
+        return self.target_mean - w @ self.mean if self.fit_intercept else np.zeros(w.shape[:-1])
+
+    def intercept_rounding(self, w: NDArray) -> NDArray:
+        """Return what rounding of the intercepts that go with w (..., p) adds to the loss (...)."""
+        return _linalg.intercept_rounding(w, self.mean * self.fit_intercept)
 
     def constant(self) -> NDArray:
         """Return the mask (p,) of the columns that are the same in every row."""
@@ -132,15 +154,30 @@ class Rows:
             suspects = np.flatnonzero(stored == X.shape[0])
             columns = X[:, suspects].toarray()
         else:
-            mask = _spread(_sample(X)) == 0
+            mask = _columns.spread(X[_columns.sample(self.counted)]) == 0
             suspects = np.flatnonzero(mask)
-            columns = X[:, suspects]
+            columns = X[:, suspects][self.counted]
         if len(suspects):
-            mask[suspects] = _spread(columns) == 0
+            mask[suspects] = _columns.spread(columns) == 0
         return mask
+
+    def first(self, S: NDArray) -> NDArray:
+        """Return the columns S (k,) of the first stored row that counts (k,), not centred."""
+        row = self.X[[np.argmax(self.counted)]][:, S]
+        return (row.toarray() if self.is_sparse else row).ravel()
+
+    @cached_property
+    def vanishing(self) -> NDArray:
+        """The mask (p,) of the columns, not all zero, whose squares are zero in float64."""
+        return _range.vanishing(self.X, self.mean - self.shift)
 
     def variances(self) -> NDArray:
         """Return the weighted variance of each column (p,), exactly 0 for a constant one."""
+        return self._variances
+
+    @cached_property
+    def _variances(self) -> NDArray:
+        """What `variances` returns (p,); a path asks for every value."""
         mass = self.root * self.root
         if self.is_sparse:
             X = self.X.astype(np.float64, copy=False)
@@ -155,14 +192,23 @@ class Rows:
         # A constant column leaves only the rounding error of its mean.
         return np.where(variance > (10 * _linalg.EPS * self.mean) ** 2, variance, 0.0)
 
-    def rounding(self) -> NDArray:
-        """Bound (..., p) the rounding error of correlations with residuals up to |b|."""
-        return _linalg.rounding(self._stored_moments(), self.target_norm2)
+    def reach(self, w: NDArray) -> NDArray:
+        """Return how large (...) the terms of A w are together, for w (..., p)."""
+        return np.abs(w) @ np.sqrt(self._stored_moments())
+
+    def rounding(self, reach: NDArray | float = 0.0) -> NDArray:
+        """Bound (..., p) the rounding error of correlations with residuals at coefficients."""
+        return _linalg.rounding(self._stored_moments(), self.target_norm2, reach)
 
     def second_moments(self, drop_to: str) -> NDArray:
         """Return what dropout destroys (p,): the variance, or the raw moment for drop_to="zero"."""
         variances = self.variances()
         return variances if drop_to == "mean" else variances + self.mean * self.mean
+
+    @property
+    def _is_centred_only(self) -> bool:
+        """Whether nothing is projected out but the mean."""
+        return len(self.overlap) == int(self.fit_intercept)
 
     def _stored_moments(self) -> NDArray:
         """Return the mean square of each stored column (p,), shifted but not centred."""
@@ -170,23 +216,33 @@ class Rows:
 
     def product(self, w: NDArray) -> NDArray:
         """Return A w (..., n); a w with few nonzeros costs only its columns."""
+        if w.ndim > 2:
+            return self.product(_flat(w)).reshape(*w.shape[:-1], -1)
         used = np.flatnonzero(w if w.ndim == 1 else w.any(axis=0))
-        if not len(used):
-            return np.zeros((*w.shape[:-1], len(self.root)))
-        X = self.X
+        X, overlap = self.X, self.overlap
         if len(used) < FEW_COLUMNS * self.n_features:
-            X, overlap, w = X[:, used], self.overlap[:, used], w[..., used]
-        else:
-            overlap = self.overlap
-        return self.root * (X @ w.T).T - (self.basis @ (overlap @ w.T)).T
+            X, overlap, w = X[:, used], overlap[:, used], w[..., used]
+        product = (X @ w.T).T
+        if self._is_centred_only:
+            product -= np.expand_dims(w @ overlap[0], -1) if self.fit_intercept else 0.0
+            return self.root * product
+        return self.root * product - (self.basis @ (overlap @ w.T)).T
 
     def correlation(self, residual: NDArray) -> NDArray:
         """Return A' residual (..., p) for a residual (..., n) orthogonal to the basis."""
+        if residual.ndim > 2:
+            return self.correlation(_flat(residual)).reshape(*residual.shape[:-1], -1)
         return (self.X.T @ (self.root * residual).T).T
+
+    @cached_property
+    def kept(self) -> KeptGram:
+        """The part of the Gram matrix that was ever asked for."""
+        return KeptGram(self.block)
 
     def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
         """Return A'r (..., p), minus the gradient, and |r|^2 (...), twice the loss, at w."""
-        residual = self.target - self.product(w)
+        explained = self.product(w) if w.any() else np.zeros((*w.shape[:-1], 1))
+        residual = self.target - explained
         return self.correlation(residual), _norm2(residual)
 
     def curvature(self, w: NDArray) -> NDArray:
@@ -200,19 +256,18 @@ class Rows:
             left = self._weighted_columns(S)
             return (left.T @ (left if T is None else self._weighted_columns(T))).toarray() - overlap
         gram = np.zeros(overlap.shape)
-        for rows in self._blocks():
+        for rows in self._blocks(at_least=4 * max(overlap.shape)):  # else adding up counts
             left = self._some(S, rows)
             right = left if T is None else self._some(T, rows)
             gram += left.T @ (right if self.uniform else self.root[rows, None] ** 2 * right)
         if self.uniform:
-            gram *= self.root[0] ** 2
+            gram *= self.root.max() ** 2
         return gram - overlap
 
     @property
     def descends_by_columns(self) -> bool:
         """Whether `sparse_columns` poses the problem: no weights, only the mean projected out."""
-        plain = self.uniform and len(self.overlap) == int(self.fit_intercept)
-        return self.is_sparse and plain and self.X.nnz < 2**31
+        return self.is_sparse and self.uniform and self._is_centred_only and self.X.nnz < 2**31
 
     def sparse_columns(self, S: NDArray) -> tuple[Any, NDArray, NDArray]:
         """Return X_S (n, |S|), sparse, what to centre it by (|S|,), and y (n,), centred."""
@@ -227,7 +282,7 @@ class Rows:
         n = self.shape[0]
         if self.is_sparse:
             scaled = self._weighted_columns(slice(None)) @ sparse.diags(scale)
-            return self._project(self._project((scaled @ scaled.T).toarray()).T)
+            return self.project(self.project((scaled @ scaled.T).toarray()).T)
         kernel = np.zeros((n, n))
         step = max(1, BLOCK_BYTES // (8 * n))
         for start in range(0, self.shape[1], step):
@@ -245,9 +300,17 @@ class Rows:
         others = slice(int(self.fit_intercept), None)
         return columns - self.basis[rows, others] @ self.overlap[others, S]
 
+    def images(self, V: NDArray) -> Iterator[tuple[slice, NDArray]]:
+        """Yield slices of rows and those rows of A V (|slice|, k), for V (p, k)."""
+        X = self.X.tocsr() if self.is_sparse else self.X
+        basis = self.basis @ np.eye(len(self.overlap))  # of a sparse X it may be an operator
+        within = self.overlap @ V
+        for rows in self._blocks():
+            yield rows, self.root[rows, None] * (X[rows] @ V) - basis[rows] @ within
+
     def factor(self, features: NDArray) -> _linalg.LeastSquares:
         """Return the least-squares factors of the columns `features` (f,) of A."""
-        most = self.shape[0] - self.basis.shape[1]
+        most = np.count_nonzero(self.counted) - self.basis.shape[1]
         if self.is_sparse:
             if len(features) > MOST_FREE:
                 raise ValueError(
@@ -259,8 +322,9 @@ class Rows:
             raw, centred = self._stored_moments()[features], gram.diagonal()
             noise = np.max(np.divide(raw, centred, where=centred > 0, out=np.ones_like(raw)))
             return _linalg.from_gram(gram, most, noise)
-        columns = self._project(self.columns(features).T).T
-        return _linalg.from_columns(columns, most)
+        columns = self.project(self.columns(features).T).T
+        origin = np.abs(self.mean[features]) if self.fit_intercept else 0.0
+        return _linalg.from_columns(columns, most, origin)
 
     def project_out(self, features: NDArray, factors: _linalg.LeastSquares) -> Rows:
         """Return the view with the span of the columns `features` (f,) projected out of A and b."""
@@ -280,69 +344,44 @@ class Rows:
             basis = np.hstack([self.basis, factors.basis])
             overlap = (self.X.T @ (self.root[:, None] * factors.basis)).T
         view = replace(self, basis=basis, overlap=np.vstack([self.overlap, overlap]))
-        return replace(view, target=view._project(view.target))
+        return replace(view, target=view.project(view.target))
 
     def _weighted_columns(self, S: NDArray | slice) -> Any:
         """Return diag(root) X_S (n, |S|) of a sparse X, not centred."""
-        return sparse.diags(self.root) @ self.X[:, S].astype(np.float64)
+        columns = self.X[:, S].astype(np.float64)  # a copy
+        columns.data *= self.root[columns.indices]
+        return columns
 
-    def _some(self, S: NDArray, rows: slice) -> NDArray:
-        """Return X_S (|rows|, |S|) of a dense X, neither weighted nor centred; all S as a view."""
-        X = self.X[rows]
-        whole = len(S) == self.n_features and np.array_equal(S, np.arange(self.n_features))
-        return X if whole else X[:, S]
+    def _some(self, S: NDArray, rows: slice | NDArray) -> NDArray:
+        """Return X_S (|rows|, |S|) of a dense X, neither weighted nor centred; a view if it can."""
+        if len(S) == self.n_features and np.array_equal(S, np.arange(self.n_features)):
+            return self.X[rows]
+        return self.X[rows, S] if isinstance(rows, slice) else self.X[rows[:, None], S]
 
-    def _project(self, residual: NDArray) -> NDArray:
+    def project(self, residual: NDArray) -> NDArray:
         """Return the part of a residual (..., n) that is orthogonal to the basis."""
         for _ in range(2):
             residual = residual - (self.basis @ (self.basis.T @ residual.T)).T
         return residual
 
-    def _blocks(self) -> Iterator[slice]:
-        """Yield slices of rows of about BLOCK_BYTES each."""
+    def _blocks(self, at_least: int = 1) -> Iterator[slice | NDArray]:
+        """Yield the rows that count in parts of about BLOCK_BYTES, as slices where they can be."""
         n, p = self.shape
-        step = max(1, BLOCK_BYTES // (8 * p))
+        step = max(at_least, BLOCK_BYTES // (8 * p))
         for start in range(0, n, step):
-            yield slice(start, start + step)
+            rows = slice(start, start + step)
+            counted = self.counted[rows]
+            if counted.all():
+                yield rows
+            elif counted.any():
+                yield start + np.flatnonzero(counted)
+
+
+def _flat(stack: NDArray) -> NDArray:
+    """Return a stack (..., k) with one leading axis in place of several."""
+    return stack.reshape(-1, stack.shape[-1])
 
 
 def _norm2(residual: NDArray) -> NDArray:
     """Return the squared norms (...) of residuals (..., n)."""
     return np.einsum("...i,...i->...", residual, residual)
-
-
-def _far(X: Any, mean: NDArray) -> NDArray:
-    """Return the mask (p,) of columns of X (n, p) that lie far from zero for their spread.
-
-    Some rows raise the suspicion, all rows decide. Of a sparse X a column with a zero is near.
-    """
-    n = X.shape[0]
-    if sparse.issparse(X):
-        suspects = np.flatnonzero(np.diff(X.indptr) == n)
-    else:
-        suspects = np.flatnonzero(np.abs(mean) > FAR * _spread(_sample(X)))
-    far = np.zeros(len(mean), dtype=bool)
-    if len(suspects):
-        columns = X[:, suspects].toarray() if sparse.issparse(X) else X[:, suspects]
-        spread = _spread(columns)
-        far[suspects] = (np.abs(mean[suspects]) > FAR * spread) & (spread > 0)
-    return far
-
-
-def _shifted(X: Any, far: NDArray, mean: NDArray) -> tuple[Any, NDArray]:
-    """Return X (n, p) with the means of its `far` columns subtracted, and what was subtracted."""
-    if not sparse.issparse(X):
-        return X - mean, mean
-    X, shift = X.astype(np.float64), np.where(far, mean, 0.0)  # a far column has no zeros to lose
-    X.data -= np.repeat(shift, np.diff(X.indptr))
-    return X, shift
-
-
-def _sample(X: NDArray) -> NDArray:
-    """Return some of the rows of X (n, p)."""
-    return X[:: max(1, len(X) // 64)]
-
-
-def _spread(X: NDArray) -> NDArray:
-    """Return largest minus smallest of each column of X (n, p)."""
-    return X.max(axis=0) - X.min(axis=0)

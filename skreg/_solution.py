@@ -31,12 +31,17 @@ class Solution:
 
 
 def warn_not_converged(
-    solution: Solution, target_norm2: NDArray, tol: float, solver: str, remedy: str
+    solution: Solution,
+    target_norm2: NDArray,
+    tol: float,
+    solver: str,
+    remedy: str,
+    where: str = "",
 ) -> None:
     """Warn of a relative gap above `tol`."""
     warnings.warn(
-        f"solver={solver!r} did not converge: after {solution.n_iter} iterations the duality gap "
-        f"is {np.max(solution.dual_gap):.3g}, relative to the null model "
+        f"{where}solver={solver!r} did not converge: after {solution.n_iter} iterations the "
+        f"duality gap is {np.max(solution.dual_gap):.3g}, relative to the null model "
         f"{solution.relative_gap(target_norm2):.3g} > tol={tol:.3g}. {remedy}",
         ConvergenceWarning,
         stacklevel=_levels_to_the_user(),

@@ -1,4 +1,4 @@
-"""Checks of X, y and weights, in scikit-learn's words."""
+"""Checks of what users pass: scikit-learn's words, and errors that name the argument."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
@@ -23,17 +24,22 @@ def check_data(
 
     Without `finite`, NaN and infinity in X are left to be found by `check_finite`.
     """
-    return validate_data(
-        estimator,
-        X,
-        y,
-        reset=reset,
-        accept_sparse="csc",
-        dtype=FLOATS,
-        ensure_all_finite=finite,
-        multi_output=True,
-        y_numeric=True,
-    )
+    refuse_masked(X=X, y=y)
+    with np.errstate(invalid="ignore"):  # of sums that overflow, in looking for NaN
+        X, y = validate_data(
+            estimator,
+            X,
+            y,
+            reset=reset,
+            accept_sparse="csc",
+            dtype=FLOATS,
+            ensure_all_finite=finite,
+            multi_output=True,
+            y_numeric=True,
+        )
+    if sparse.issparse(y):
+        raise TypeError("Sparse y is not supported; use y.toarray().")
+    return X, y
 
 
 def check_finite(X: Any) -> None:
@@ -59,9 +65,7 @@ def check_weights(sample_weight: Any, n_rows: int) -> NDArray | None:
         return None
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_rows, sample_weight, dtype=np.float64)
-    weights = check_array(
-        sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
-    )
+    weights = as_floats(sample_weight, "sample_weight")
     if weights.ndim != 1:
         raise ValueError("Sample weights must be 1D array or scalar")
     if weights.shape != (n_rows,):
@@ -69,6 +73,37 @@ def check_weights(sample_weight: Any, n_rows: int) -> NDArray | None:
     if np.any(weights < 0):
         raise ValueError("Negative values in data passed to `sample_weight`.")
     return weights
+
+
+def as_floats(values: Any, name: str, **options: Any) -> NDArray:
+    """Return `values` (...) as an array of float64; `options` are those of `check_array`."""
+    refuse_masked(**{name: values})
+    try:
+        return check_array(values, dtype=np.float64, ensure_2d=False, input_name=name, **options)
+    except (TypeError, ValueError, OverflowError) as error:
+        if name in str(error):
+            raise
+        raise ValueError(f"{name} must be an array of numbers: {error}") from error
+
+
+def refuse_masked(**arrays: Any) -> None:
+    """Raise ValueError for an array with masked entries, which scikit-learn would lay bare."""
+    for name, values in arrays.items():
+        if np.ma.is_masked(values):
+            raise ValueError(f"{name} has masked entries. Impute them, or leave their rows out.")
+
+
+def refuse_odd_numbers(params: dict[str, Any]) -> None:
+    """Raise for numbers among the parameters that float64 cannot hold, such as 10**400."""
+    for name, value in params.items():
+        if not isinstance(value, Real):
+            continue
+        if not isinstance(value, int | float | np.number | np.bool_):
+            raise TypeError(f"{name} must not be a {type(value).__name__}; got {value!r}.")
+        try:
+            float(value)
+        except OverflowError:
+            raise ValueError(f"{name} must be a number that float64 holds.") from None
 
 
 @contextmanager

@@ -1,12 +1,28 @@
-"""Fixtures: where the real data is."""
+"""Fixtures: where the real data is, and the seed of the fuzzing."""
 
 import importlib.util
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+# Another one each run; a failure is repeated by giving it as SKREG_FUZZ_SEED.
+FUZZ_SEED = int(os.environ.get("SKREG_FUZZ_SEED", np.random.SeedSequence().generate_state(1)[0]))
+
+
+def pytest_report_header():
+    return f"seed of the fuzzing (SKREG_FUZZ_SEED): {FUZZ_SEED}"
+
+
+@pytest.fixture
+def fuzz_rng():
+    """A random generator for the long tests, which draw something new in every run."""
+    return np.random.default_rng(FUZZ_SEED)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from oracles import DENSE_ONLY, EXACT, LOOP, RIDGE_ONLY, regression, sparse_regr
 from sklearn.exceptions import NotFittedError
 
 from skreg import DropoutRegressor, L1Regressor, L2Regressor
+from skreg._rows import Rows
 
 ESTIMATORS = [L1Regressor, L2Regressor, DropoutRegressor]
 each = pytest.mark.parametrize("cls", ESTIMATORS)
@@ -68,6 +70,14 @@ BAD_DATA = {
     "complex": (X.astype(complex), Y, None, "Complex data not supported"),
     "text": (X.astype(str).astype(object) + "x", Y, None, "could not convert string to float"),
     "no-y": (X, None, None, "y"),
+    "masked-X": (np.ma.masked_greater(X, 1), Y, None, "X has masked entries"),
+    "masked-y": (X, np.ma.masked_greater(Y, Y.mean()), None, "y has masked entries"),
+    "masked-weights": (X, Y, np.ma.masked_array(WEIGHTS, Y > 1), "sample_weight has masked"),
+    "sparse-y": (X, sp.csr_array(Y[:, None]), None, "Sparse y"),
+    "weights-of-0d": (X, Y, np.array(2.0), "sample_weight"),
+    "weights-of-text": (X, Y, ["heavy"] * 20, "sample_weight"),
+    "weights-by-name": (X, Y, "balanced", "sample_weight"),
+    "weights-in-a-dict": (X, Y, {0: 1.0}, "sample_weight"),
     "nan-in-sparse": (sp.csr_array(spoiled(X, np.nan)), Y, None, "contains NaN"),
     "inf-in-sparse": (sp.csc_array(spoiled(X, np.inf)), Y, None, "contains infinity"),
 }
@@ -121,14 +131,23 @@ EVERYWHERE = [
     {"warm_start": "yes"},
     {"verbose": -1},
     {"penalty_weights": "adaptive"},
+    {"penalty_weights": np.array(1.0)},
+    {"penalty_weights": ["a", "b", "c", "d"]},
+    {"penalty_weights": np.ones(4) + 0j},
+    {"penalty_weights": [10**400, 1, 1, 1]},
+    {"penalty_weights": np.ma.masked_array(np.ones(4), [1, 0, 0, 0])},
+    {"tol": Fraction(1, 3)},
+    {"tol": 10**400},
+    {"learning_rate": 10**400},
     {"penalty_weights": [1.0, 2.0]},
     {"penalty_weights": np.ones((4, 1))},
     {"penalty_weights": [1.0, 1.0, 1.0, -1.0]},
     {"penalty_weights": [1.0, 1.0, 1.0, -np.inf]},
     {"penalty_weights": [1.0, 1.0, 1.0, np.nan]},
 ]
-STRENGTH = [-0.1, -np.inf, np.inf, np.nan, None, "0.1", [0.1, 0.1]]
-RATE = [1.0, 1, 1.5, -0.1, np.nan, np.inf, None, "half"]
+ODD = [10**400, Fraction(1, 3), 0.1 + 0j, np.array(0.1), {0.1}]
+STRENGTH = [-0.1, -np.inf, np.inf, np.nan, None, "0.1", [0.1, 0.1], *ODD]
+RATE = [1.0, 1, 1.5, -0.1, np.nan, np.inf, None, "half", *ODD]
 RATES = [
     [0.5, 0.5, 0.5, 1.0],
     [0.5, 0.5, 0.5, -0.1],
@@ -207,12 +226,31 @@ def test_sparse_where_it_is_not_supported(cls, solver):
 
 
 @pytest.mark.parametrize(
-    "coef_init", [np.ones(3), np.ones((2, 4)), np.full(4, np.nan), np.full(4, np.inf), "zeros"]
+    "coef_init",
+    [
+        np.ones(3),
+        np.ones((2, 4)),
+        np.full(4, np.nan),
+        np.full(4, np.inf),
+        np.full(4, 1e300),
+        [10**400] * 4,
+        [1j] * 4,
+        0.0,
+        "zeros",
+    ],
 )
 @each
 def test_a_bad_start_is_refused(cls, coef_init):
-    with pytest.raises((ValueError, TypeError), match=r"coef_init|NaN|infinity|convert string"):
+    with pytest.raises((ValueError, TypeError), match="coef_init"):
         cls().fit(X, Y, coef_init=coef_init)
+
+
+@each
+def test_a_warm_start_that_overflows_is_none(cls):
+    """The coefficients of a tiny column are huge, and no start for a huge column."""
+    model = cls(0.0, warm_start=True).fit(1e-70 * X, Y)
+    assert np.abs(model.coef_).max() > 1e60
+    np.testing.assert_allclose(model.fit(1e70 * X, Y).coef_, 1e-70 * cls(0.0).fit(X, Y).coef_)
 
 
 @pytest.mark.parametrize("tol", [0, 1e-10])
@@ -261,6 +299,29 @@ def test_a_fit_that_fails_on_other_features_leaves_the_old_ones(cls):
         with pytest.raises(ValueError, match=message):
             model.fit(bad, y)
         assert_array_equal(model.predict(old), expected)
+
+
+@pytest.mark.parametrize("question", ["evaluate", "product", "correlation", "block"])
+@pytest.mark.parametrize("solver", ["newton", "cholesky", "loop"])
+@each
+def test_an_interrupted_fit_leaves_the_fitted_estimator_as_it_was(
+    cls, solver, question, monkeypatch
+):
+    """Ctrl-C in the midst of a solver, on data of another width."""
+    solver = LOOP[cls.__name__] if solver == "loop" else solver
+    if solver not in [LOOP[cls.__name__], *EXACT[cls.__name__]]:
+        pytest.skip("another estimator's solver")
+    model = small(cls, solver).fit(X, Y)
+    before, expected = pickle.dumps(vars(model)), model.predict(X)
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Rows, question, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X[:, :3], Y)
+    assert pickle.dumps(vars(model)) == before
+    assert_array_equal(model.predict(X), expected)
 
 
 @each

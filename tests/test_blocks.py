@@ -115,8 +115,9 @@ def test_types_of_number(tmp_path, source, dtype):
     rng = np.random.default_rng(0)
     X = rng.integers(0, 2 if dtype is bool else 100, (N, P)).astype(dtype)
     y = X.astype(float) @ np.arange(P) + rng.normal(size=N)
-    read, whole = L1Regressor().fit(source(X, tmp_path), y), L1Regressor().fit(X.astype(float), y)
     single = dtype is np.float32
+    read = L1Regressor().fit(source(X, tmp_path), y)
+    whole = L1Regressor().fit(X if single else X.astype(float), y)
     assert_coef(read, whole.coef_, whole.intercept_, rtol=1e-6 if single else 1e-10)
     assert read.coef_.dtype == (np.float32 if single else np.float64)
 

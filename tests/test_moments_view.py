@@ -6,6 +6,7 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skreg._moments import Moments
+from skreg._moments_view import MomentsView
 from skreg._objective import Penalty
 from skreg._rows import Rows
 from skreg.solvers import SOLVERS, Settings, minimise
@@ -159,3 +160,11 @@ def test_a_target_that_the_free_features_explain_leaves_nothing(strength):
         solution, _ = minimise(view, penalty, "auto", None, Settings(tol=1e-10, max_iter=100))
         assert_allclose(solution.coef, [1, -2, 0, 0, 0], rtol=1e-12, atol=1e-12)
         assert solution.dual_gap <= 1e-13 * view.target_norm2
+
+
+def test_without_an_intercept_a_constant_column_counts():
+    X, y, _ = data()
+    X[:, 2] = 0.7
+    moments = MomentsView.from_rows(Rows.from_data(X, y, None, False))
+    assert_allclose(moments.gram[2, 2], 0.49, rtol=1e-14)
+    assert moments.variances()[2] == 0

@@ -251,3 +251,16 @@ def test_the_ridge_of_dropout_is_the_average_over_all_masks(drop_to, rate):
         loss += chance * np.mean((y - masked @ w) ** 2) / 2
     ridge = dropout_ridge(rate, np.mean((X - to) ** 2, axis=0))
     assert_allclose(np.mean((y - X @ w) ** 2) / 2 + ridge @ w**2 / 2, loss, rtol=1e-13)
+
+
+@pytest.mark.parametrize("scale", [1e-90, 1e90])
+@pytest.mark.parametrize("l1", [0.0, 0.1])
+def test_the_gap_neither_overflows_nor_vanishes_with_the_scale_of_the_data(l1, scale):
+    rng = np.random.default_rng(0)
+    w, correlation, ridge = rng.normal(size=(3, 6))
+    ridge = np.abs(ridge)
+    plain = Penalty(np.full(6, l1), ridge).dual_gap(w, correlation, np.array(2.0))
+    # X and y times `scale`, with strengths that leave w as it is.
+    scaled = Penalty(scale**2 * np.full(6, l1), scale**2 * ridge)
+    gap = scaled.dual_gap(w, scale**2 * correlation, scale**2 * np.array(2.0))
+    assert_allclose(gap, scale**2 * plain, rtol=1e-12)

@@ -1,4 +1,4 @@
-"""The benchmarks' command line: `python docs/benchmarks/run.py l1`, `diabetes` or `large`.
+"""The benchmarks' command line: `python docs/benchmarks/run.py l1`, `cv`, `diabetes` or `large`.
 
 Of l1, `problems` holds the suite, `solvers` who takes part, `race` how time is taken, `judge` what
 counts as solved, `measures` the rest, `report` and `plot` what becomes of the rows. Results are
@@ -57,6 +57,10 @@ def main(argv=None):
     large.add_argument("--columns", type=int, default=100, help="of the file (default: 100)")
     large.add_argument("--folder", type=Path, help="where to write it (default: the system's)")
     large.set_defaults(run=run_large)
+    strengths = commands.add_parser("cv", help="paths and cross-validation beside their peers")
+    strengths.add_argument("--threads", type=int, default=1, help="of BLAS (default: 1)")
+    strengths.add_argument("--only", metavar="TEXT,...", help="data whose name has this text")
+    strengths.set_defaults(run=run_strengths)
     arguments = parser.parse_args(argv)
     # Before NumPy is imported, hence the imports further down.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -93,6 +97,19 @@ def run_large(arguments):
             results[name] = getattr(large, name)()
         _save(results, path)
     (HERE / "large.md").write_text(large.markdown(results))
+
+
+def run_strengths(arguments):
+    """Race paths and cross-validations; write rows and table."""
+    import strengths
+
+    path = HERE / f"results/cv-{arguments.threads}thread.json"
+    results = {**_circumstances(arguments), "rows": []}
+    for row in strengths.race(arguments.only.split(",") if arguments.only else None):
+        print(f"{row['data']}: {row['call']} {row['seconds']:.3g} s", flush=True)
+        results["rows"].append(row)
+        _save(results, path)
+    (HERE / "cv.md").write_text(strengths.page(results))
 
 
 def run_l1(arguments):

@@ -5,19 +5,19 @@ To add a solver, write `run(view, penalty, start, settings) -> Solution` and giv
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _range
+from .._linalg import EPS
 from .._objective import Penalty
 from .._solution import Solution
 from . import gradient, newton, ridge
 from .elimination import Elimination
-
-LARGE_SIDE = 5000  # the smaller side from which sparse designs are iterated on, not factored
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,32 @@ def minimise(
     view: Any, penalty: Penalty, solver: str, start: NDArray | None, settings: Settings
 ) -> tuple[Solution, str]:
     """Solve with the named solver, or with the first of auto's that converges; return its name."""
-    problem = Elimination(view, penalty)
+    penalty = _range.trim(view, penalty)
+    return _minimise(Elimination(view, penalty), solver, start, settings)
+
+
+def follow(
+    view: Any,
+    penalties: Iterable[Penalty],
+    solver: str,
+    start: NDArray | None,
+    settings: Settings,
+) -> Iterator[tuple[Solution, str]]:
+    """Minimise for one penalty after another, each from where the one before ended."""
+    problem = None
+    for penalty in penalties:
+        penalty = _range.trim(view, penalty)
+        problem = Elimination(view, penalty) if problem is None else problem.at(penalty)
+        solution, name = _minimise(problem, solver, start, settings)
+        yield solution, name
+        start = solution.coef
+
+
+def _minimise(
+    problem: Elimination, solver: str, start: NDArray | None, settings: Settings
+) -> tuple[Solution, str]:
+    """Minimise with the named solver, or with the first of auto's that converges."""
+    view, penalty = problem.view, problem.penalty
     origin = np.zeros(view.coef_shape) if start is None else start
     best, best_name = None, solver
     for name in _candidates(view, penalty) if solver == "auto" else [solver]:
@@ -130,8 +155,13 @@ def minimise(
             rest, rest_penalty = problem.rest
             first = np.where(rest_penalty.excluded, 0.0, origin)
             solution = problem.complete(row.run(rest, rest_penalty, first, settings))
+        unseen = view.intercept_rounding(solution.coef)
         if not solution.is_within(settings.tol, view.target_norm2):
-            solution = problem.certify(solution, view.rounding())
+            reach = view.reach(solution.coef)
+            solution = problem.certify(solution, view.rounding(reach))
+            unseen = unseen + 0.5 * (EPS * reach) ** 2
+        unseen = np.where(unseen > EPS * 0.5 * view.target_norm2, unseen, 0.0)
+        solution = replace(solution, dual_gap=solution.dual_gap + unseen)
         gap = solution.relative_gap(view.target_norm2)
         if best is None or gap < best.relative_gap(view.target_norm2):
             best, best_name = solution, name
@@ -146,7 +176,7 @@ def _candidates(view: Any, penalty: Penalty) -> list[str]:
         return ["newton"]
     if not view.has_rows:
         return ["cholesky"]
-    if view.is_sparse and min(view.shape) > LARGE_SIDE:
+    if view.is_sparse and min(view.shape) > ridge.LARGE_SIDE:
         return ["cg"]
     factored = "dual" if view.shape[1] > view.shape[0] else "cholesky"
     if view.is_sparse:

@@ -8,17 +8,19 @@ large that alpha is nothing to it.
 
 from __future__ import annotations
 
-import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import enet_path
 
 from .finish import Quadratic
+from .quiet import quiet
 
 INTERCEPT_SCALE = 1e6
 
@@ -42,8 +44,9 @@ def descend(
         return x
     unit = problem.l1 / problem.l1[0]
     data = _of_columns if isinstance(problem, Columns) else _of_gram
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    # Where another thread has replaced the filters by those that raise, x is no worse a start.
+    # To validate parameters takes longer than to descend, where the problem is small.
+    with quiet(), suppress(ConvergenceWarning), config_context(skip_parameter_validation=True):
         _, path, _ = enet_path(
             **data(problem, unit, x, target_norm2),
             l1_ratio=1.0,
@@ -53,7 +56,8 @@ def descend(
             max_iter=epochs,
             tol=tol,
         )
-    return path[: len(x), 0] / unit
+        return path[: len(x), 0] / unit
+    return x
 
 
 def _of_gram(problem: Quadratic, unit: NDArray, x: NDArray, target_norm2: float) -> dict[str, Any]:
@@ -67,11 +71,20 @@ def _of_gram(problem: Quadratic, unit: NDArray, x: NDArray, target_norm2: float)
 
 def _of_columns(problem: Columns, unit: NDArray, x: NDArray, _: float) -> dict[str, Any]:
     """Return the data arguments for sparse columns, the intercept's last: it settles each epoch."""
-    X = problem.X if np.all(unit == 1) else problem.X @ sparse.diags_array(1 / unit)
+    X = problem.X if np.all(unit == 1) else (problem.X @ sparse.diags_array(1 / unit)).tocsc()
     y, coef = problem.y, x * unit
     if problem.mean.any():
         signs = [1.0, -1.0] if problem.positive else [1.0]  # the intercept may go either way
-        ones = sparse.csc_array(np.outer(np.full(len(y), INTERCEPT_SCALE), signs))
-        X, y = sparse.hstack([X, ones]), y + problem.mean @ x
+        X, y = _with_constant(X, INTERCEPT_SCALE * np.array(signs)), y + problem.mean @ x
         coef = np.append(coef, np.zeros(len(signs)))
-    return {"X": X.tocsc(), "y": y, "coef_init": coef, "precompute": False}
+    return {"X": X, "y": y, "coef_init": coef, "precompute": False}
+
+
+def _with_constant(X: Any, values: NDArray) -> Any:
+    """Return a sparse X (n, k) with a constant column for each of the `values` (c,) at its end."""
+    n, k = X.shape
+    data = np.concatenate([X.data, np.repeat(values, n)])
+    indices = np.concatenate([X.indices, *[np.arange(n, dtype=X.indices.dtype)] * len(values)])
+    ends = X.indptr[-1] + n * np.arange(1, len(values) + 1, dtype=X.indptr.dtype)
+    indptr = np.concatenate([X.indptr, ends])
+    return sparse.csc_array((data, indices, indptr), shape=(n, k + len(values)))

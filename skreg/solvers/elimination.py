@@ -8,6 +8,7 @@ adds |U'r|^2 / 2 to the gap of the rest, for the orthonormal basis U = A_F T of 
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._linalg import ROUNDING
 from .._objective import Penalty
 from .._solution import Solution
 
@@ -34,13 +36,22 @@ class Elimination:
         return self.view.factor(self.free)
 
     @cached_property
+    def rest_view(self) -> Any:
+        """The view without the free features."""
+        return self.view.project_out(self.free, self.factors) if len(self.free) else self.view
+
+    @property
     def rest(self) -> tuple[Any, Penalty]:
         """The view and the penalty without the free features."""
-        if not len(self.free):
-            return self.view, self.penalty
-        return self.view.project_out(self.free, self.factors), self.penalty.exclude(
-            self.penalty.free
-        )
+        return self.rest_view, self.penalty.exclude(self.penalty.free)
+
+    def at(self, penalty: Penalty) -> Elimination:
+        """Return the problem at another penalty; what the same free features share is kept."""
+        if not np.array_equal(penalty.free, self.penalty.free):
+            return Elimination(self.view, penalty)
+        other = copy(self)
+        other.penalty = penalty
+        return other
 
     @property
     def is_all(self) -> bool:
@@ -51,34 +62,51 @@ class Elimination:
         """Return the solution of the rest with the free coefficients, and the gap of the whole."""
         if not len(self.free):
             return solution
-        w = solution.coef.copy()
+        w = solution.coef
+        missed, residual_norm2 = self._look(w)
         for _ in range(REFINEMENTS):
-            w[..., self.free] += self._basis_residual(w) @ self.factors.back.T
-        return replace(solution, coef=w, dual_gap=solution.dual_gap + self._free_gap(w))
+            step = w.copy()
+            step[..., self.free] += missed @ self.factors.back.T
+            missed_then, norm2_then = self._look(step)
+            if not np.sum(norm2_then) <= (1 + ROUNDING) * np.sum(residual_norm2):
+                break  # huge coefficients, whose predictions are all rounding error
+            w, missed, residual_norm2 = step, missed_then, norm2_then
+        return replace(solution, coef=w, dual_gap=solution.dual_gap + _half_norm2(missed))
 
     def certify(self, solution: Solution, rounding: NDArray | float = 0.0) -> Solution:
         """Return the solution with the gap of its coefficients, whichever way they were found.
 
         `rounding` (..., p) is the error of the correlations A'r to overlook.
         """
-        w = solution.coef
+        return replace(solution, dual_gap=self.gaps(solution.coef, self.penalty, rounding))
+
+    def gaps(self, w: NDArray, penalty: Penalty, rounding: NDArray | float = 0.0) -> NDArray:
+        """Return the gap (...) of any w (..., p) under a penalty with the same free features.
+
+        The weights of the penalty may have leading axes too, such as one for several strengths.
+        """
         free_gap = np.zeros(w.shape[:-1])
         if len(self.free):
-            free_gap = self._free_gap(w)
+            free_gap = _half_norm2(self._look(w)[0])
             w = w.copy()
             w[..., self.free] = 0.0
         if self.is_all:
-            return replace(solution, dual_gap=free_gap)
-        view, penalty = self.rest
-        correlation, residual_norm2 = view.evaluate(w)
-        correlation = penalty.settle(w, correlation, rounding)
-        gap = free_gap + penalty.dual_gap(w, correlation, residual_norm2)
-        return replace(solution, dual_gap=gap)
+            return free_gap
+        penalty = penalty.exclude(self.penalty.free)
+        correlation, residual_norm2 = self.rest[0].evaluate(w)
+        if np.any(rounding):
+            correlation = penalty.settle(w, correlation, rounding)
+        return free_gap + penalty.dual_gap(w, correlation, residual_norm2)
 
-    def _basis_residual(self, w: NDArray) -> NDArray:
-        """Return U'r (..., rank)."""
-        return self.view.evaluate(w)[0][..., self.free] @ self.factors.to_basis
+    def _look(self, w: NDArray) -> tuple[NDArray, NDArray]:
+        """Return U'r (..., rank), zero where the free part is right, and |r|^2 (...)."""
+        if self.factors.basis is None:
+            correlation, residual_norm2 = self.view.evaluate(w)
+            return correlation[..., self.free] @ self.factors.to_basis, residual_norm2
+        residual = self.view.target - self.view.product(w)
+        return residual @ self.factors.basis, np.sum(residual * residual, axis=-1)
 
-    def _free_gap(self, w: NDArray) -> NDArray:
-        """Return |U'r|^2 / 2 (...)."""
-        return 0.5 * np.sum(self._basis_residual(w) ** 2, axis=-1)
+
+def _half_norm2(missed: NDArray) -> NDArray:
+    """Return |U'r|^2 / 2 (...)."""
+    return 0.5 * np.sum(missed * missed, axis=-1)

@@ -61,7 +61,7 @@ class Quadratic:
             system = self.H[J[:, None], J]
             system.flat[:: len(J) + 1] += damping
             target = self.c[J] + damping * x[J] - self.l1[J] * signs[J]
-            point[J] = dposv(system, target, lower=0, overwrite_a=1)[1]
+            point[J] = dposv(system.T, target, lower=1, overwrite_a=1)[1]  # .T: as LAPACK has it
         return point
 
 

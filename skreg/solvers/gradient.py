@@ -56,7 +56,7 @@ def mask(view: Rows, penalty: Penalty, start: NDArray | None, settings: Any) -> 
         # The mean of a masked Gram matrix, its noise widened as the spectrum of a random matrix.
         kept = np.flatnonzero(~penalty.excluded)
         noise = _largest((rate * (1 - rate) * moments)[kept])
-        noise *= (1 + np.sqrt(len(kept) / view.shape[0])) ** 2
+        noise *= (1 + np.sqrt(len(kept) / np.count_nonzero(view.counted))) ** 2
         curvature = _largest_curvature(view, kept) + _largest(rest.finite[1])
         curvature *= _largest((1 - rate[kept]) ** 2)
         step = _inverse(curvature + noise)

@@ -6,23 +6,27 @@ w is optimal iff every correlation q = A'(b - A w) - ridge w is l1_j sign(w_j) w
 zero, and within l1_j (positive: below it) where it is. Rounds of
 
 1. the correlations of all features, taken on the data: they give the duality gap, and the worst
-   violators, which join the working set, at most doubling it (the support of a start joins whole);
+   violators, as many as the support has features, which join the working set (the support of a
+   start joins whole);
 2. on the working set, a few epochs of coordinate descent: cheap, and enough while the working set
    still changes. It takes the Gram matrix H = A'A + diag(ridge), or the columns of a sparse X;
 3. once what the working set lacks is minor, the exact finish by Newton steps, see `finish.py`. With
    thousands of sparse columns H is the wrong object, and coordinate descent goes on to the end.
 
-The linear term of each round comes from 1, so that rounding in H is corrected.
+The linear term of each round comes from 1, so that rounding in H is corrected. A start far from the
+optimum is led there by stages: rounds at l1 weights that fall to the ones asked for, to a rough gap
+only. The working set is kept with the view, for the next penalty along a path.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._gram import KeptGram
 from .._linalg import EPS
 from .._objective import Penalty
 from .._solution import Solution
@@ -30,8 +34,10 @@ from .descent import Columns, descend
 from .finish import Quadratic, finish
 
 WHOLE = 400  # features up to which the working set is all of them from the start
+WHOLE_SHARE = 0.5  # of the features, if there are no more than rows: from there on all join
 SMALL = 100  # features up to which all count as near the support
 FIRST = 50  # features of the first working set otherwise
+STAGE_FACTOR, STAGE_TOL = 10.0, 1e-2  # between the l1 weights of stages, and their relative gap
 MINOR = 0.05  # excess over l1 of a feature outside, up to which the working set is settled
 STALLS = 10  # rounds on a settled working set that do not halve the gap: given up after so many
 FEW = 0.02  # share of the working set that joins it, up to which it is settled as well
@@ -45,11 +51,12 @@ NEAR = 0.7  # share of l1 from which a correlation may become support in the fin
 
 
 def solve(view: Any, penalty: Penalty, start: NDArray, settings: Any) -> Solution:
-    """Minimise over w (..., p), target by target."""
+    """Minimise over w (..., p), target by target, which share the working set."""
     if start.ndim == 1:
-        return _solve_one(view, penalty, start, settings)
+        return _solve_one(view, view.kept, penalty, start, settings)
     parts = [
-        _solve_one(view.select_target(t), penalty, start[t], settings) for t in range(len(start))
+        _solve_one(view.select_target(t), view.kept, penalty, w, settings)
+        for t, w in enumerate(start)
     ]
     return Solution(
         np.array([part.coef for part in parts]).reshape(start.shape),
@@ -58,60 +65,95 @@ def solve(view: Any, penalty: Penalty, start: NDArray, settings: Any) -> Solutio
     )
 
 
-def _solve_one(view: Any, penalty: Penalty, w: NDArray, settings: Any) -> Solution:
+@dataclass(frozen=True)
+class _Point:
+    """w (p,), A'(b - A w) (p,) and |b - A w|^2."""
+
+    w: NDArray
+    correlation: NDArray
+    residual_norm2: NDArray
+
+
+def _solve_one(
+    view: Any, kept: KeptGram, penalty: Penalty, start: NDArray, settings: Any
+) -> Solution:
     """Minimise over w (p,)."""
-    target_gap = settings.tol * 0.5 * view.target_norm2
-    working = _WorkingSet(view, penalty)
-    best, stalls, n_iter = Solution(w, np.asarray(np.inf), 0), 0, 0
+    point, n_iter = _Point(start, *view.evaluate(start)), 0
+    for factor in _stages(penalty, point):
+        stage = replace(penalty, l1=factor * penalty.l1) if factor > 1.0 else penalty
+        tol = STAGE_TOL if factor > 1.0 else settings.tol
+        solution, point = _rounds(_WorkingSet(view, kept, stage), point, tol, n_iter, settings)
+        n_iter = solution.n_iter
+    return solution
+
+
+def _stages(penalty: Penalty, point: _Point) -> NDArray:
+    """Return by which factors to raise the l1 weights on the way, down to 1."""
+    l1 = penalty.finite[0]
+    few = len(l1) <= WHOLE or np.count_nonzero(penalty.excess(point.correlation) > 0) <= FIRST
+    if few:
+        return np.ones(1)
+    share = penalty.directed(point.correlation[l1 > 0]) / l1[l1 > 0]
+    largest = np.max(share, initial=1.0)
+    n_stages = max(1, round(np.log(largest) / np.log(STAGE_FACTOR)))
+    return largest ** (np.arange(n_stages)[::-1] / n_stages)
+
+
+def _rounds(
+    working: _WorkingSet, point: _Point, tol: float, n_iter: int, settings: Any
+) -> tuple[Solution, _Point]:
+    """Minimise from a point over w (p,) to a relative gap of `tol`, counting on from n_iter."""
+    view, penalty = working.view, working.penalty
+    target_gap, first = tol * 0.5 * view.target_norm2, n_iter
+    best, best_point, stalls = Solution(point.w, np.asarray(np.inf), n_iter), point, 0
     while True:
-        correlation, residual_norm2 = view.evaluate(w)
-        gap = penalty.dual_gap(w, working.settle(w, correlation), residual_norm2)
+        gap = penalty.dual_gap(point.w, working.settle(point), point.residual_norm2)
         if settings.verbose:
             print(f"newton: step {n_iter}, {len(working.features)} features, gap {gap:.3e}")
         stalls = 0 if gap < 0.5 * best.dual_gap else stalls
         if gap < best.dual_gap:
-            best = Solution(w, gap, n_iter)
+            best, best_point = Solution(point.w, gap, n_iter), point
         # What comes from elsewhere may be within tol, and its coefficients right to a few digits.
-        done = gap <= target_gap and (n_iter or _is_optimal(view, penalty, w, correlation))
+        done = gap <= target_gap and (n_iter > first or _is_optimal(view, penalty, point))
         if done or n_iter >= settings.max_iter or stalls >= STALLS:
-            return Solution(best.coef, best.dual_gap, max(n_iter, 1))
-        settled = working.grow(w, correlation) <= MINOR
+            return replace(best, n_iter=max(n_iter, 1)), best_point
+        settled = working.grow(point) <= MINOR
         stalls += settled
-        at = working.near(w, correlation)
+        at = working.near(point)
         most = GRAM_MOST if stalls < STUCK else GRAM_LAST
         can_finish = not working.by_columns or len(at) <= most
-        problem = working.problem(at, w, correlation)
+        problem = working.problem(at, point)
         if settled and not can_finish:
             aim, epochs = SHRINK * target_gap, LAST_EPOCHS
         else:
             aim, epochs = max(SHRINK * gap, COARSE_GAP * view.target_norm2), EPOCHS
-        x = descend(problem, w[at], aim / view.target_norm2, view.target_norm2, epochs)
+        x = descend(problem, point.w[at], aim / view.target_norm2, view.target_norm2, epochs)
         n_iter += 1
-        if settled and can_finish:
-            problem = working.quadratic(at, w, correlation) if working.by_columns else problem
+        if settled and can_finish and (tol < STAGE_TOL or stalls > 1):
+            problem = working.quadratic(at, point) if working.by_columns else problem
             accuracy = ACCURACY * np.sqrt(view.target_norm2)
             x, steps = finish(problem, x, accuracy, settings.max_iter - n_iter)
             n_iter += steps
-        w = np.zeros_like(w)
+        w = np.zeros_like(point.w)
         # Where the minimiser is not unique, rounding may leave the wrong sign on what should be 0.
         w[at] = np.maximum(x, 0.0) if penalty.positive else x
+        point = _Point(w, *view.evaluate(w))
 
 
-def _is_optimal(view: Any, penalty: Penalty, w: NDArray, correlation: NDArray) -> bool:
-    """Whether w (p,) meets the conditions of optimality as closely as the finish would."""
+def _is_optimal(view: Any, penalty: Penalty, point: _Point) -> bool:
+    """Whether a point meets the conditions of optimality as closely as the finish would."""
     norm2 = view.second_moments("mean" if view.fit_intercept else "zero") + penalty.finite[1]
     allowed = ACCURACY * np.sqrt(view.target_norm2 * norm2)
-    return bool(np.all(np.abs(penalty.violation(w, correlation)) <= allowed))
+    return bool(np.all(np.abs(penalty.violation(point.w, point.correlation)) <= allowed))
 
 
 @dataclass
 class _WorkingSet:
-    """The features (k,) in play and the problem on them: min 1/2 x'H x - c'x + sum l1_j |x_j|."""
+    """The features in play under one penalty, and the problems on them."""
 
     view: Any
+    kept: KeptGram
     penalty: Penalty
-    features: NDArray = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
-    H: NDArray = field(default_factory=lambda: np.zeros((0, 0)))
 
     def __post_init__(self) -> None:
         unpenalised = self.penalty.unpenalised
@@ -120,76 +162,77 @@ class _WorkingSet:
         plain = not ridge.any() and np.all((l1 > 0) | self.penalty.excluded)
         self.by_columns = plain and self.view.descends_by_columns
 
-    def settle(self, w: NDArray, correlation: NDArray) -> NDArray:
+    @property
+    def features(self) -> NDArray:
+        """The features in play (k,)."""
+        return self.kept.features
+
+    def settle(self, point: _Point) -> NDArray:
         """Return the correlations (p,) without the rounding of features that bear only a sign.
 
         With no penalty to compare with, the slightest correlation would do away with the gap.
         """
         if self.rounding is None:
-            return correlation
-        return self.penalty.settle(w, correlation, self.rounding)
+            return point.correlation
+        return self.penalty.settle(point.w, point.correlation, self.rounding)
 
-    def grow(self, w: NDArray, correlation: NDArray) -> float:
-        """Add the support of w (p,) and the worst violators; return the worst relative excess."""
-        lacking, new = self._candidates(w, correlation)
-        if len(new) and not self.by_columns:
-            corner = self.view.block(new)
-            corner.flat[:: len(new) + 1] += self.penalty.ridge[new]
-            if len(self.features):
-                side = self.view.block(self.features, new)
-                corner = np.block([[self.H, side], [side.T, corner]])
-            self.H = corner
-        self.features = np.concatenate([self.features, new])
+    def grow(self, point: _Point) -> float:
+        """Add the support of w and the worst violators; return the worst relative excess."""
+        outside = ~self.penalty.excluded
+        outside[self.features] = False
+        if len(outside) <= WHOLE:
+            self._add(np.flatnonzero(outside))
+            return 0.0
+        support = np.flatnonzero((point.w != 0) & outside)
+        outside[support] = False
+        excess = self.penalty.excess(point.correlation)
+        violators = np.flatnonzero((excess > 0) & outside)
+        lacking = 0.0
+        if len(violators) >= FEW * len(self.features) and len(violators):
+            l1 = self.penalty.l1[violators]
+            lacking = np.max(excess[violators] / np.where(l1 > 0, l1, EPS))
+        room = max(FIRST, np.count_nonzero(point.w))
+        if len(violators) > room:
+            worst = np.argpartition(excess[violators], len(violators) - room)[-room:]
+            violators = violators[worst]
+        self._add(np.concatenate([support, violators]))
         return lacking
 
-    def near(self, w: NDArray, correlation: NDArray) -> NDArray:
+    def _add(self, new: NDArray) -> None:
+        """Let the features `new` (m,) join; if these are many of few, all of them."""
+        whole = np.flatnonzero(~self.penalty.excluded)
+        many = len(self.features) + len(new) > WHOLE_SHARE * len(whole)
+        if many and len(new) and self.view.is_tall and not self.by_columns:
+            self.kept.take_whole(whole)
+        else:
+            self.kept.add(new, multiplied=not self.by_columns)
+
+    def near(self, point: _Point) -> NDArray:
         """Return the features (k,) in or near the support: what others lack the next round sees."""
         at = self.features
         if len(at) <= SMALL:
             return at
-        close = self.penalty.directed(correlation[at]) >= NEAR * self.penalty.l1[at]
-        return at[close | (w[at] != 0)]
+        close = self.penalty.directed(point.correlation[at]) >= NEAR * self.penalty.l1[at]
+        return at[close | (point.w[at] != 0)]
 
-    def problem(self, at: NDArray, w: NDArray, correlation: NDArray) -> Quadratic | Columns:
+    def problem(self, at: NDArray, point: _Point) -> Quadratic | Columns:
         """Return the problem on the features `at` (k,) in the form that suits the descent."""
         if self.by_columns:
-            return Columns(
-                *self.view.sparse_columns(at), self.penalty.l1[at], self.penalty.positive
-            )
-        return self.quadratic(at, w, correlation)
+            columns = self.view.sparse_columns(at)
+            return Columns(*columns, self.penalty.l1[at], self.penalty.positive)
+        return self.quadratic(at, point)
 
-    def quadratic(self, at: NDArray, w: NDArray, correlation: NDArray) -> Quadratic:
+    def quadratic(self, at: NDArray, point: _Point) -> Quadratic:
         """Return the problem on the features `at` (k,), with the Gram matrix of their columns."""
-        ridge = self.penalty.ridge[at]
+        ridge, w = self.penalty.ridge[at], point.w[at]
         if self.by_columns:
             H = self.view.block(at)
         elif len(at) == len(self.features):
-            H = self.H
+            H = self.kept.gram.copy() if ridge.any() else self.kept.gram
         else:
             inside = np.flatnonzero(np.isin(self.features, at))
-            H = self.H[inside[:, None], inside]
-        c = correlation[at] - ridge * w[at] + H @ w[at]
+            H = self.kept.gram[inside[:, None], inside]
+        if ridge.any():
+            H.flat[:: len(at) + 1] += ridge
+        c = point.correlation[at] - ridge * w + H @ w
         return Quadratic(H, c, self.penalty.l1[at], self.penalty.positive)
-
-    def _candidates(self, w: NDArray, correlation: NDArray) -> tuple[float, NDArray]:
-        """Return the worst excess over l1 outside, relative to l1, and the features to add."""
-        if len(w) <= WHOLE:
-            new = np.flatnonzero(~self.penalty.excluded) if not len(self.features) else []
-            return 0.0, np.asarray(new, dtype=np.intp)
-        outside = np.ones(len(w), dtype=bool)
-        outside[self.features] = False
-        support = np.flatnonzero((w != 0) & outside)
-        outside[support] = False
-        excess = self.penalty.excess(correlation)
-        violators = np.flatnonzero((excess > 0) & outside)
-        lacking = 0.0
-        if len(violators):
-            l1 = self.penalty.l1[violators]
-            lacking = np.max(excess[violators] / np.where(l1 > 0, l1, EPS))
-        room = max(FIRST, len(self.features), len(support))
-        if len(violators) > room:
-            worst = np.argpartition(excess[violators], len(violators) - room)[-room:]
-            violators = violators[worst]
-        if len(violators) < FEW * len(self.features):
-            lacking = 0.0
-        return lacking, np.concatenate([support, violators])

@@ -26,6 +26,7 @@ from .._solution import Solution
 Step = Callable[[NDArray, NDArray], NDArray]
 """Takes w (..., p) and A'(b - A w) (..., p) to a better w."""
 
+LARGE_SIDE = 5000  # the smaller side from which sparse designs are iterated on, not factored
 CG_RTOL = 1e-4  # of one step; the refinement does the rest
 
 
@@ -61,8 +62,12 @@ def _evaluate(view: Any, penalty: Penalty, w: NDArray) -> _Point:
 
 
 def refine(make_step: Callable[..., Step]) -> Callable[..., Solution]:
-    """Return the solver that repeats the step that `make_step` makes."""
+    """Return the solver that repeats the step that `make_step` makes.
 
+    A step that overflows is just no improvement.
+    """
+
+    @np.errstate(over="ignore", invalid="ignore")
     def solve(view: Any, penalty: Penalty, start: NDArray, settings: Any) -> Solution:
         kept = np.flatnonzero(~penalty.excluded)
         enough = min(settings.tol, EPS) * 0.5 * view.target_norm2
@@ -119,7 +124,7 @@ def dual(view: Any, kept: NDArray, ridge: NDArray, settings: Any) -> Step:
         full = np.zeros((*q.shape[:-1], len(scale)))
         full[..., kept] = q * scale[kept]
         rows = linalg.cho_solve(factor, view.product(full).T, check_finite=False).T
-        return q - view.correlation(rows)[..., kept] * scale[kept]
+        return q - view.correlation(view.project(rows))[..., kept] * scale[kept]
 
     return _by_inverse(inverse, kept, ridge)
 

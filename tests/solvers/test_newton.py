@@ -89,9 +89,9 @@ def twice(X):
 
 FIXED = {  # the data, the share of lambda_max, the steps allowed: about twice those taken
     "small support": (stationary(200, 1000, 0.5, 0), 0.1, 8),
-    "strong correlation": (stationary(300, 800, 0.95, 1), 0.02, 14),
-    "near saturation": (stationary(100, 600, 0.0, 2), 0.003, 60),
-    "near saturation, correlated": (stationary(100, 600, 0.9, 2), 0.003, 70),
+    "strong correlation": (stationary(300, 800, 0.95, 1), 0.02, 18),
+    "near saturation": (stationary(100, 600, 0.0, 2), 0.003, 46),
+    "near saturation, correlated": (stationary(100, 600, 0.9, 2), 0.003, 36),
 }
 each_fixed = pytest.mark.parametrize(("data", "share", "most"), FIXED.values(), ids=FIXED)
 
@@ -104,6 +104,19 @@ def test_the_steps_are_few(data, share, most):
     assert solution.n_iter <= most
     assert problem.relative_gap(solution.coef) <= 1e-12
     assert solution.dual_gap <= 1e-12 * problem.null
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("small support", 5), ("strong correlation", 10), ("near saturation", 9)],
+)
+def test_the_passes_over_the_data_are_few(name, most, monkeypatch):
+    # A pass takes the residual and the correlations of all features. Taken: 4, 8 and 7.
+    evaluate, passes = Rows.evaluate, []
+    monkeypatch.setattr(Rows, "evaluate", lambda view, w: passes.append(w) or evaluate(view, w))
+    data, share, _ = FIXED[name]
+    solve(*data, lasso(*data, share))
+    assert len(passes) <= most
 
 
 @pytest.fixture(scope="module", params=[0.3, 0.05])

@@ -149,7 +149,7 @@ def test_auto_picks_what_suits_the_problem(make, expected):
 
 
 def test_auto_iterates_on_large_sparse_designs(monkeypatch):
-    monkeypatch.setattr(solvers, "LARGE_SIDE", 5)
+    monkeypatch.setattr(solvers.ridge, "LARGE_SIDE", 5)
     view = rows(sparse=True)
     assert solvers.minimise(view, penalty(), "auto", None, settings(view))[1] == "cg"
 

@@ -1,8 +1,8 @@
-"""Oracles: what a fit is judged by. Nothing here comes from skreg, whose solvers are on trial.
+"""The objective of the design in plain NumPy: its value, its duality gap and its minimum.
 
-`Problem` states the objective of the design for one target and judges any coefficients by their
-objective and their duality gap; `Problem.solve` finds the optimum by plain coordinate descent on
-the Gram matrix, finished by one least-squares solve on the support.
+`Problem` states the objective for one target and judges any coefficients by their objective and
+their duality gap; `Problem.solve` finds the optimum by plain coordinate descent on the Gram matrix,
+finished by one least-squares solve on the support.
 """
 
 import numpy as np

@@ -1,0 +1,256 @@
+"""Numbers at the edge of float64: a clear error or the right answer, never a silent wrong one."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
+from oracles import Problem, assert_certified, assert_coef, assert_same_fit, regression
+from sklearn.linear_model import LinearRegression
+
+from skreg import DropoutRegressor, L1Regressor, L2Regressor
+from skreg._moments import Moments
+
+ESTIMATORS = [L1Regressor, L2Regressor, DropoutRegressor]
+each = pytest.mark.parametrize("cls", ESTIMATORS)
+container = pytest.mark.parametrize(
+    "container", [np.asarray, sp.csr_array], ids=["dense", "sparse"]
+)
+X, Y = regression(40, 4)
+
+
+def with_column(values):
+    """X with its last column replaced."""
+    return np.column_stack([X[:, :3], values])
+
+
+# ---------------------------------------------------------------------------- data
+
+
+@pytest.mark.parametrize("value", [1e76, -1e160, 1e300, -1.7e308])
+@container
+@each
+def test_an_x_whose_products_overflow_is_refused(cls, container, value):
+    spoiled = X.copy()
+    spoiled[7, 2] = value
+    with pytest.raises(ValueError, match=r"^X has values up to .*Rescale X"):
+        cls().fit(container(spoiled), Y)
+
+
+def test_values_that_cancel_in_a_column_do_not_hide():
+    spoiled = X.copy()
+    spoiled[:2, 2] = 1e200, -1e200
+    with pytest.raises(ValueError, match=r"^X has values"):
+        L1Regressor().fit(np.asfortranarray(spoiled), Y)
+
+
+@pytest.mark.parametrize("value", [1e76, -1e160, 1.7e308])
+@each
+def test_a_y_whose_products_overflow_is_refused(cls, value):
+    y = np.column_stack([Y, Y])
+    y[3, 1] = value
+    with pytest.raises(ValueError, match=r"^y has values up to .*Rescale y"):
+        cls().fit(X, y)
+
+
+@pytest.mark.parametrize("scale", [1e-80, 1e-170, 1e-310])
+@each
+def test_a_target_whose_products_vanish_is_refused(cls, scale):
+    with pytest.raises(ValueError, match=r"target of y .* vanish"):
+        cls().fit(X, np.column_stack([Y, scale * Y]))
+
+
+@pytest.mark.parametrize("scale", [1e-70, 1e70])
+@each
+def test_all_that_is_not_refused_is_fitted(cls, scale):
+    """The strengths rescaled with y and X, the fit is that of ordinary numbers."""
+    plain, scaled = cls(), cls()
+    if "l1_lambda" in plain.get_params():
+        scaled.set_params(l1_lambda=plain.l1_lambda * scale * scale)
+    if "l2_lambda" in plain.get_params():
+        scaled.set_params(l2_lambda=plain.l2_lambda * scale * scale)
+    scaled.fit(X * scale, Y * scale)
+    plain.fit(X, Y)
+    assert_allclose(scaled.coef_, plain.coef_, rtol=1e-6)
+    assert_allclose(scaled.intercept_, plain.intercept_ * scale, rtol=1e-6)
+    assert_allclose(scaled.dual_gap_, 0, atol=1e-10 * np.var(Y) * scale**2)
+
+
+TINY = [1e-80, 1e-170, 1e-320]
+
+
+@pytest.mark.parametrize("scale", TINY)
+@container
+@pytest.mark.parametrize(
+    "model",
+    [
+        DropoutRegressor(),
+        DropoutRegressor(drop_to="zero"),
+        L1Regressor(0.0),
+        L2Regressor(penalty_weights=[1, 1, 1, 0]),
+        L2Regressor(l2_lambda=1e-160),
+    ],
+    ids=repr,
+)
+def test_a_column_too_small_to_square_is_refused_where_it_counts(model, container, scale):
+    with pytest.raises(ValueError, match=r"^Column 3 of X"):
+        model.fit(container(with_column(scale * X[:, 3])), Y)
+
+
+@pytest.mark.parametrize("scale", TINY)
+@container
+@pytest.mark.parametrize(
+    "model", [L1Regressor(), L2Regressor(), DropoutRegressor(l1_lambda=0.1)], ids=repr
+)
+def test_a_column_too_small_to_square_is_as_good_as_absent_where_it_is_penalised(
+    model, container, scale
+):
+    without = model.fit(container(X[:, :3]), Y).coef_
+    model.fit(container(with_column(scale * X[:, 3])), Y)
+    assert_array_equal(model.coef_[3], 0)
+    assert_allclose(model.coef_[:3], without, rtol=1e-9)
+
+
+def test_moments_take_no_column_too_small_to_square():
+    with pytest.raises(ValueError, match=r"^Column 3 of X"):
+        Moments.from_data(with_column(1e-170 * X[:, 3]), Y)
+
+
+def test_subnormal_entries_among_others_are_zeros():
+    spoiled = np.where(X > 1, 5e-324, X)
+    assert_same_fit(L2Regressor().fit(spoiled, Y), L2Regressor().fit(np.where(X > 1, 0.0, X), Y))
+
+
+@pytest.mark.parametrize("value", [1.0, -3.7, 1e70, 1e-70])
+@pytest.mark.parametrize("solver", ["cholesky", "dual", "cg"])
+@container
+def test_a_constant_target_leaves_no_dust(solver, container, value):
+    """Centring may leave rounding errors of y, which are not to be fitted."""
+    rng = np.random.default_rng(0)
+    for n in (7, 20, 41):
+        design = container(rng.normal(size=(n, 3)))
+        weights = rng.uniform(size=n)
+        model = L2Regressor(solver=solver).fit(design, np.full(n, value), weights)
+        assert_array_equal(model.coef_, 0)
+        assert_allclose(model.intercept_, value, rtol=1e-15)
+
+
+# ---------------------------------------------------------------------------- penalties
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        L2Regressor(1e300, penalty_weights=[1e10, 1, 1, 1e300]),
+        L1Regressor(1e300, penalty_weights=[1e10, 1, 1, 1e300]),
+        L1Regressor(1e-3, l2_lambda=1e300, penalty_weights=[1e10, 1, 1, 1e300]),
+        DropoutRegressor(0.5, l2_lambda=1e305, penalty_weights=[1e10, 1, 1, 1e300]),
+    ],
+    ids=repr,
+)
+def test_a_penalty_beyond_float64_excludes(model):
+    model.fit(X, Y)
+    assert_array_equal(model.coef_, 0)
+    assert model.intercept_ == pytest.approx(Y.mean())
+    assert model.dual_gap_ == 0
+
+
+@container
+@each
+def test_weights_of_any_size_count_as_nothing_or_as_everything(cls, container):
+    """1e-150 is to 0 as 1e150 is to infinity: nobody could tell, and no product may overflow."""
+    name = "l1_lambda" if cls is L1Regressor else "l2_lambda"
+    extreme, plain = (
+        cls(**{name: 0.1}, penalty_weights=v).fit(container(X), Y)
+        for v in ([1e-150, 1.0, 1e150, 1e-300], [0.0, 1.0, np.inf, 0.0])
+    )
+    assert_same_fit(extreme, plain)
+    assert_certified(plain, X, Y)
+
+
+@pytest.mark.parametrize("strength", [1e-100, 1e-200, 1e-320])
+@pytest.mark.parametrize("shape", [(40, 4), (6, 12)], ids=["tall", "wide"])
+@each
+def test_a_strength_of_next_to_nothing_is_least_squares(cls, shape, strength):
+    tall, y = regression(*shape)
+    name = {L1Regressor: "l1_lambda", L2Regressor: "l2_lambda"}.get(cls, "dropout_rate")
+    assert_same_fit(cls(**{name: strength}).fit(tall, y), LinearRegression().fit(tall, y))
+
+
+@each
+def test_negligible_sample_weights_are_none(cls):
+    """As kernels make them: exp(-distance) far away."""
+    s = np.where(np.arange(40) % 2, 1.0, 1e-200)
+    assert_same_fit(cls().fit(X, Y, s), cls().fit(X[1::2], Y[1::2]), rtol=1e-12)
+
+
+def test_a_row_that_outweighs_all_others_by_far_is_met_and_the_others_decide_the_rest():
+    """Its weight is a constraint: the fit is that of the differences from it."""
+    s = np.ones(40)
+    s[0] = 1e16
+    model = L1Regressor(0.0).fit(X, Y, s)
+    expected = np.linalg.lstsq(X[1:] - X[0], Y[1:] - Y[0], rcond=None)[0]
+    assert_coef(model, expected, Y[0] - X[0] @ expected, rtol=1e-5)
+
+
+# ---------------------------------------------------------------------------- far from the origin
+
+
+def long_objective(design, y, model):
+    """The loss of a fitted model as it predicts, in extended precision."""
+    design, y = design.astype(np.longdouble), y.astype(np.longdouble)
+    r = y - design @ model.coef_.astype(np.longdouble) - np.longdouble(model.intercept_)
+    return float(0.5 * np.mean(r * r))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("offset", [0.0, 10.0, 1e3, 1e6, 1e8])
+@pytest.mark.parametrize("tie", [1e-8, 1e-9, 1e-10, 1e-11, 1e-12])
+def test_near_ties_of_columns_are_not_fitted_by_rounding_errors(tie, offset):
+    """The fit with a column that is nearly a copy is no worse than without it, or says so."""
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        design = offset + rng.normal(size=(8, 3))
+        y = design @ [1.0, 2.0, -1.0] + rng.normal(size=8)
+        tied = np.column_stack([design, design[:, 0] + tie * rng.normal(size=8)])
+        model = L2Regressor(0.0).fit(tied, y)
+        best = long_objective(design, y, L2Regressor(0.0).fit(design, y))
+        excess = long_objective(tied, y, model) - best
+        rounding = 4e-16 * offset * np.std(y)  # of the columns that are told apart, or are not
+        assert excess <= 10 * model.dual_gap_ + 1e-9 * np.var(y) + rounding
+
+
+# ---------------------------------------------------------------------------- float32
+
+
+@each
+def test_coefficients_that_float32_cannot_hold_are_an_error(cls):
+    with pytest.raises(ValueError, match="overflow float32"):
+        cls(0.0).fit((1e-20 * X).astype(np.float32), 1e30 * Y)
+
+
+def test_an_intercept_that_float32_cannot_hold_is_an_error():
+    with pytest.raises(ValueError, match="intercept overflow float32"):
+        L1Regressor(1e60).fit(X.astype(np.float32), 1e50 + Y)
+
+
+@pytest.mark.parametrize("offset", [0.0, 100.0, 1e4])
+@pytest.mark.parametrize(
+    "model",
+    [
+        L1Regressor(0.05),
+        L1Regressor(0.05, positive=True),
+        L1Regressor(0.05, l2_lambda=0.1),
+        L2Regressor(0.1),
+        DropoutRegressor(0.3),
+        L2Regressor(0.1, fit_intercept=False),
+    ],
+    ids=repr,
+)
+def test_the_gap_of_a_float32_fit_covers_its_rounding(model, offset):
+    design = (X + offset).astype(np.float32)
+    model.fit(design, Y)
+    problem = Problem.of(model, design, Y)
+    excess = problem.objective(model.coef_, model.intercept_) - problem.objective(*problem.solve())
+    assert model.coef_.dtype == np.float32
+    assert excess <= 1.01 * model.dual_gap_ + 1e-14 * problem.null
+    assert model.dual_gap_ <= 100 * excess + 1e-10 * problem.null
