@@ -8,6 +8,7 @@ from ._l1 import L1Regressor
 from ._l1_cv import L1RegressorCV
 from ._l2 import L2Regressor
 from ._l2_cv import L2RegressorCV
+from ._moments import Moments
 from ._path import RegularizationPath, regularization_path
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "L1RegressorCV",
     "L2Regressor",
     "L2RegressorCV",
+    "Moments",
     "RegularizationPath",
     "RegularizationPathDisplay",
     "regularization_path",

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from numbers import Integral, Real
+from operator import add
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 # Private by its name only: scikit-learn asks developers of estimators to use it for parameter
 # validation, and offers no other way to `_parameter_constraints`.
@@ -22,13 +23,20 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, _fit_c
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import _range, solvers
+from . import _blocks, _dask, _range, solvers
+from ._moments import Moments, collect
 from ._objective import Penalty
 from ._rows import Rows
 from ._solution import warn_not_converged
-from ._validation import as_floats, refuse_masked, refuse_odd_numbers
+from ._validation import (
+    FLOATS,
+    as_floats,
+    check_data,
+    check_fit_weights,
+    refuse_masked,
+    refuse_odd_numbers,
+)
 
-FLOATS = [np.float64, np.float32]
 SHARED_CONSTRAINTS: dict[str, list] = {
     "fit_intercept": ["boolean"],
     "positive": ["boolean"],
@@ -51,18 +59,49 @@ class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix or array, Dask collection} of shape (n_samples, n_features)
             The design.
 
         Returns
         -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
-            `X @ coef_.T + intercept_`.
+        y : ndarray or Dask array of shape (n_samples,) or (n_samples, n_targets)
+            `X @ coef_.T + intercept_`; for a Dask collection a Dask array, not yet computed.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "coef_")
+        if _dask.is_collection(X):
+            _dask.check_header(self, X, reset=False)
+            return _dask.predict(X, self.coef_, self.intercept_)
+        if _blocks.is_source(X):
+            return np.concatenate([self.predict(block) for _, (block,) in _blocks.blocks(X)])
         refuse_masked(X=X)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=FLOATS, reset=False)
         return X @ self.coef_.T + self.intercept_
+
+    def score(self, X, y, sample_weight=None):
+        """Return the coefficient of determination R^2 of the predictions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix or array, Dask collection} of shape (n_samples, n_features)
+            The design.
+        y : array-like or Dask collection of shape (n_samples,) or (n_samples, n_targets)
+            The targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            The row weights.
+
+        Returns
+        -------
+        score : float
+            `1 - sum s_i (y_i - prediction_i)^2 / sum s_i (y_i - mean y)^2`, averaged over targets.
+        """
+        if not _dask.is_collection(X):
+            return super().score(X, y, sample_weight)
+        check_is_fitted(self, "coef_")
+        _dask.check_header(self, X, reset=False)
+        errors = partial(_error_moments, self.coef_, self.intercept_)
+        moments = _dask.fold(errors, add, X, y, sample_weight)
+        mean_square = moments.gram.diagonal() + moments.mean**2
+        return float(np.mean(1.0 - mean_square / moments.target_norm2))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -71,20 +110,8 @@ class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def _check_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, NDArray, Any]:
         """Return X (n, p), y (n,) or (n, targets) and the weights (n,) or None, all validated."""
-        refuse_masked(X=X, y=y)
-        with np.errstate(invalid="ignore"):  # of sums that overflow, in looking for NaN
-            X, y = validate_data(
-                self,
-                X,
-                y,
-                accept_sparse="csc",
-                dtype=FLOATS,
-                multi_output=True,
-                y_numeric=True,
-            )
-        if sparse.issparse(y):
-            raise TypeError("Sparse y is not supported; use y.toarray().")
-        return X, y, _check_weights(sample_weight, X)
+        X, y = check_data(self, X, y)
+        return X, y, check_fit_weights(sample_weight, X)
 
 
 class BaseRegularized(LinearPredictor):
@@ -114,9 +141,12 @@ class BaseRegularized(LinearPredictor):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-            The design. float64 and float32 are kept, everything else becomes float64.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        X : {array-like, sparse matrix or array, Dask collection} of shape (n_samples, n_features)
+            The design. float64 and float32 are kept, everything else becomes float64. What need
+            not be in memory is fitted from its `Moments`: a Dask collection always; a `np.memmap`,
+            or another array that reads rows when it is sliced (of h5py, zarr), in blocks of rows,
+            if there are at least as many rows as features and the solver takes moments.
+        y : array-like or Dask collection of shape (n_samples,) or (n_samples, n_targets)
             The targets.
         sample_weight : array-like of shape (n_samples,) or float, default=None
             Nonnegative row weights; a row of weight 2 counts as two rows. None weighs all alike.
@@ -133,7 +163,11 @@ class BaseRegularized(LinearPredictor):
         ------
         ValueError
             For NaN or infinite values, shapes that do not agree, weights that are negative or all
-            zero, and a solver that cannot take the penalty or the data.
+            zero, and a solver that cannot take the penalty or the data. Of what is read in parts
+            it names the rows or the partition.
+        NotEnoughMemoryError
+            If the moments' n_features x n_features matrices exceed the memory (a MemoryError and a
+            ValueError).
 
         Warns
         -----
@@ -141,9 +175,14 @@ class BaseRegularized(LinearPredictor):
             If the duality gap, relative to that of the null model's loss, is above `tol`.
         """
         with unchanged_on_error(self):
+            vars(self).pop("moments_", None)
+            if self._is_read_in_parts(X):
+                solvers.check_without_rows(self.solver)
+                moments = collect(self, X, y, sample_weight)
+                return self._solve_moments(moments, coef_init, self.warm_start)
             X, y, weights = self._check_data(X, y, sample_weight)
             view = Rows.from_data(X, y, weights, self.fit_intercept)
-            return self._solve(view, X.dtype, coef_init)
+            return self._solve(view, X.dtype, coef_init, self.warm_start)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -151,21 +190,38 @@ class BaseRegularized(LinearPredictor):
         tags.input_tags.sparse = row is None or row.sparse
         return tags
 
-    def _solve(self, view: Any, dtype: Any, coef_init: Any) -> Any:
+    def _is_read_in_parts(self, X: Any) -> bool:
+        """Whether a fit of X goes by its moments, part by part."""
+        if _dask.is_collection(X):
+            return True
+        return _blocks.is_source(X) and X.shape[0] >= X.shape[1] and self._needs_no_rows()
+
+    def _needs_no_rows(self) -> bool:
+        """Whether the solver can do with moments."""
+        row = solvers.SOLVERS.get(self.solver)
+        return row is None or not row.rows
+
+    def _solve_moments(self, moments: Moments, coef_init: Any, warm: bool) -> Any:
+        """Minimise the objective on moments, and keep them; return self."""
+        if moments.weight == 0:
+            raise ValueError("Sample weights must contain at least one non-zero number.")
+        self.moments_ = moments
+        return self._solve(moments.view(self.fit_intercept), moments.dtype, coef_init, warm)
+
+    def _solve(self, view: Any, dtype: Any, coef_init: Any, warm: bool) -> Any:
         """Minimise the objective on `view`; set the fitted attributes, in `dtype`; return self."""
         penalty = self._penalty(view)
         solvers.check(self.solver, penalty, view)
         if view.fit_intercept:
             penalty = penalty.exclude(view.constant())
-        start = self._start(coef_init, view)
+        start = self._start(coef_init, view, warm)
         settings = solvers.Settings(self.tol, self.max_iter, self.verbose, **self._loop_settings())
         solution, name = solvers.minimise(view, penalty, self.solver, start, settings)
 
-        row = solvers.SOLVERS[name]
-        runs_all_epochs = not row.exact and self.tol == 0
+        runs_all_epochs = not solvers.SOLVERS[name].exact and self.tol == 0
         if not (runs_all_epochs or solution.is_within(self.tol, view.target_norm2)):
             far = np.any(2 * view.intercept_rounding(solution.coef) > solution.dual_gap)
-            remedy = FAR_REMEDY if far else row.remedy
+            remedy = FAR_REMEDY if far else solvers.remedy(name, view)
             warn_not_converged(solution, view.target_norm2, self.tol, name, remedy)
         self.coef_ = _cast(solution.coef, dtype, "coefficients")
         coef = self.coef_.astype(np.float64)
@@ -186,8 +242,8 @@ class BaseRegularized(LinearPredictor):
         """Return the settings of the family's own loop."""
         return {"learning_rate": self.learning_rate}
 
-    def _start(self, coef_init: Any, view: Any) -> NDArray | None:
-        """Return where to start (..., p), or None where nobody said."""
+    def _start(self, coef_init: Any, view: Any, warm: bool) -> NDArray | None:
+        """Return where to start (..., p), if `warm` at the last `coef_`; None: nobody said."""
         shape = view.coef_shape
         if coef_init is not None:
             start = as_floats(coef_init, "coef_init", ensure_min_samples=0, copy=True)
@@ -196,7 +252,7 @@ class BaseRegularized(LinearPredictor):
             if _overflows(view, start):
                 raise ValueError("coef_init is so large that its predictions overflow.")
             return start
-        if self.warm_start and getattr(self, "coef_", np.empty(0)).shape == shape:
+        if warm and getattr(self, "coef_", np.empty(0)).shape == shape:
             start = self.coef_.astype(np.float64)
             return None if _overflows(view, start) else start
         return None
@@ -234,24 +290,10 @@ def _cast(values: NDArray, dtype: Any, name: str) -> NDArray:
     return values
 
 
-def _check_weights(sample_weight: Any, X: Any) -> NDArray | None:
-    """Return the row weights (n,) in float64, or None if all rows weigh the same."""
-    if sample_weight is None:
-        return None
-    if isinstance(sample_weight, Real):
-        if not 0 < sample_weight < np.inf:
-            raise ValueError(f"sample_weight must be positive and finite; got {sample_weight}.")
-        return None
-    weights = as_floats(sample_weight, "sample_weight")
-    if weights.ndim != 1:
-        raise ValueError("Sample weights must be 1D array or scalar")
-    if weights.shape != (X.shape[0],):
-        raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(X.shape[0],)}!")
-    if np.any(weights < 0):
-        raise ValueError("Negative values in data passed to `sample_weight`.")
-    if not np.any(weights > 0):
-        raise ValueError("Sample weights must contain at least one non-zero number.")
-    return weights
+def _error_moments(coef: NDArray, intercept: Any, X: Any, y: Any, weights: Any) -> Moments:
+    """Return the moments of the errors (n, targets), and of y, in one partition."""
+    errors = np.asarray(y) - _dask.predicted(X, coef, intercept)
+    return Moments.from_data(errors.reshape(len(errors), -1), y, weights)
 
 
 @contextmanager

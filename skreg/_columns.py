@@ -52,6 +52,25 @@ def shifted(X: Any, far: NDArray, mean: NDArray) -> tuple[Any, NDArray]:
     return X, shift
 
 
+def constant(X: Any, counted: NDArray) -> NDArray:
+    """Return the mask (p,) of the columns of X (n, p) that are the same in all rows `counted` (n,).
+
+    A sparse X stores no zeros, and all its rows count.
+    """
+    if sparse.issparse(X):
+        stored = np.diff(X.indptr)
+        mask = stored == 0
+        suspects = np.flatnonzero(stored == X.shape[0])
+        columns = X[:, suspects].toarray()
+    else:
+        mask = spread(X[sample(counted)]) == 0
+        suspects = np.flatnonzero(mask)
+        columns = X[:, suspects][counted]
+    if len(suspects):
+        mask[suspects] = spread(columns) == 0
+    return mask
+
+
 def sample(counted: NDArray) -> NDArray:
     """Return the first and last rows of a mask (n,), which lie in few cache lines of a column."""
     rows = np.flatnonzero(counted)

@@ -31,7 +31,7 @@ from ._folds import Data, Fold, SharingRows, TrainingViews, checked_folds
 from ._rows import Rows
 from ._scores import Scorer, Scores, by_folds, by_leaving_one_out
 from ._selection import SELECTIONS
-from ._solution import Solution
+from ._solution import Solution, levels_to_the_user
 from .solvers.ridge import LARGE_SIDE
 
 N_FOLDS = 5  # where cv=None means folds, as in scikit-learn
@@ -314,7 +314,7 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
                 f"to the null model, is {gap:.3g} > tol={self.tol:.3g}. Increase max_iter, or "
                 "rescale the columns of X.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=levels_to_the_user(),
             )
 
     def _warn_at_edge(self, search: Search, index: int) -> None:
@@ -331,5 +331,5 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
                 f"The chosen {name}={values[index]:.3g} is the {end} of the grid: what lies beyond "
                 f"may be better. {remedy}",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=levels_to_the_user(),
             )

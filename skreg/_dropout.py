@@ -10,11 +10,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from . import solvers
-from ._base import SHARED_CONSTRAINTS, STRENGTH, BaseRegularized, per_feature
+from ._base import SHARED_CONSTRAINTS, STRENGTH, per_feature
+from ._incremental import IncrementalRegressor
 from ._objective import Penalty, dropout_ridge
 
 
-class DropoutRegressor(BaseRegularized):
+class DropoutRegressor(IncrementalRegressor):
     """Linear regression trained under dropout of the features, averaged over all masks exactly.
 
     Dropout replaces each entry of X, with probability q_j, by its column's mean (or zero), and
@@ -89,6 +90,9 @@ class DropoutRegressor(BaseRegularized):
         The solver that was used.
     loss_curve_ : ndarray of shape (n_iter_,) or (n_iter_, n_targets)
         The objective on the masked data before each epoch. Only of `solver="mask"`.
+    moments_ : Moments
+        The moments of all rows so far, after `partial_fit`, `fit_moments`, or `fit` of what is read
+        in parts (Dask collections, memory maps). `refit` and `partial_fit` go on from them.
     n_features_in_ : int
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)

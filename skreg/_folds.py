@@ -24,6 +24,7 @@ from scipy import sparse
 
 from ._family import moments_suffice
 from ._moments import Moments
+from ._moments_view import MomentsView
 from ._rows import Rows
 from .solvers.ridge import LARGE_SIDE
 
@@ -120,8 +121,7 @@ class Data:
         weights = None if self.weights is None else self.weights[rows]
         if weights is not None and not weights.any():
             return None
-        moments = Moments.from_data(self.X[rows], self.y[rows], weights)
-        return replace(moments, mean=moments.mean + self.shift)
+        return Moments.of_rows(self.X[rows], self.y[rows], weights).moved(self.shift)
 
     def predictions(self, test: NDArray, coefs: NDArray, intercepts: NDArray) -> NDArray:
         """Return X w + b (..., k) on the rows `test` (k,), for coefs (..., p), intercepts (...)."""
@@ -292,7 +292,7 @@ class TrainingViews:
             return self.rows
         if self._groups and len(self._groups[0].folds) > 1:
             return self._finish(merge(self._first_blocks))
-        return Moments.from_rows(self.rows)
+        return MomentsView.from_rows(self.rows)
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the view of the training rows of each fold."""
@@ -303,6 +303,6 @@ class TrainingViews:
             *blocks, rest = group.blocks(self.data) if k else self._first_blocks
             yield from map(self._finish, without_each(blocks, rest))
 
-    def _finish(self, moments: Moments) -> Moments:
+    def _finish(self, moments: Moments) -> MomentsView:
         """Return the moments about what the fit is about."""
-        return moments if self.data.fit_intercept else moments.about_origin()
+        return moments.view(self.data.fit_intercept)

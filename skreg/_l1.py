@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 from sklearn.utils._param_validation import StrOptions
 
 from . import solvers
-from ._base import SHARED_CONSTRAINTS, STRENGTH, BaseRegularized
+from ._base import SHARED_CONSTRAINTS, STRENGTH
+from ._incremental import IncrementalRegressor
 from ._objective import Penalty
 
 
-class L1Regressor(BaseRegularized):
+class L1Regressor(IncrementalRegressor):
     """Linear regression with an L1 penalty (lasso), or L1 and L2 (elastic net).
 
     Minimises, over the coefficients w and the intercept b::
@@ -78,6 +79,9 @@ class L1Regressor(BaseRegularized):
         The solver that was used.
     loss_curve_ : ndarray of shape (n_iter_,) or (n_iter_, n_targets)
         The objective at the iterate before each epoch. Only of `solver="subgradient"`.
+    moments_ : Moments
+        The moments of all rows so far, after `partial_fit`, `fit_moments`, or `fit` of what is read
+        in parts (Dask collections, memory maps). `refit` and `partial_fit` go on from them.
     n_features_in_ : int
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)

@@ -1,37 +1,93 @@
-"""`Moments`: first and second moments as a view of the data, any number of rows in p x p memory.
+"""`Moments`: all that a fit needs of the data, of any number of rows, in p x p memory.
 
-With S the sum of the weights s_i, the means, and the centred moments
+With S the sum of the weights s_i, the means, and the moments about them
 
     gram = X'diag(s)X / S,    cross = X'diag(s)y / S,    target_norm2 = y'diag(s)y / S
 
-are all that the objective needs of the data. Two parts merge by averaging their moments and, for
-the distance delta of their means, adding the rank-one term f (1 - f) delta delta', f being the
-share of one part (Chan, Golub & LeVeque, 1983). Nothing is subtracted, so no digits are lost.
-
-A solver cannot tell this view from `Rows`. Where the rows are at hand a fit uses these; the moments
-are for rows that are not, because there are too many or they are elsewhere.
+determine the objective. Two parts merge by averaging their moments and, for the distance delta of
+their means, adding the rank-one term f (1 - f) delta delta', f being the share of one part (Chan,
+Golub & LeVeque, 1983). Nothing is subtracted, so no digits are lost; and a mean is kept as the sum
+of two numbers, lest the distance of two means far from zero be their rounding error.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import ClassVar
+from functools import reduce
+from numbers import Number
+from operator import add
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.base import BaseEstimator, RegressorMixin
 
-from . import _linalg, _range
-from ._gram import KeptGram
-from ._rows import Rows
+from . import _blocks, _dask, _moments_file, _range
+from ._memory import check_side
+from ._moments_view import MomentsView
+from ._row_moments import row_moments, two_sum
+from ._validation import check_data, check_finite, check_weights, located
+
+MERGE_BYTES = 2**20  # of a matrix that are merged at a time, so that they stay in the cache
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Moments:
-    """Weighted moments of rows, and a view of them in standard form.
+    """Weighted first and second moments of X and y: what a fit needs to know of any number of rows.
 
-    `weight` S, `mean` (p,), `target_mean` (...), `gram` (p, p), `cross` (..., p),
-    `target_norm2` (...); the last three are centred unless taken `about_origin`.
+    Make them with `from_data`, merge those of more rows with `+` (or `sum`), keep them in a file
+    with `save` and `load`, and fit with `L1Regressor().fit_moments(moments)`. For S the sum of the
+    weights s_i, and centred X and y,
+
+        gram = X'diag(s)X / S,    cross = y'diag(s)X / S,    target_norm2 = y'diag(s)y / S.
+
+    Parameters
+    ----------
+    weight : float
+        The sum S of the sample weights; the number of rows without.
+    mean : ndarray of shape (n_features,)
+        The weighted mean of each column of X.
+    target_mean : ndarray of shape () or (n_targets,)
+        The weighted mean of y.
+    gram : ndarray of shape (n_features, n_features)
+        The weighted covariance of the columns of X, with divisor S.
+    cross : ndarray of shape (n_features,) or (n_targets, n_features)
+        The weighted covariance of y and X, with divisor S.
+    target_norm2 : ndarray of shape () or (n_targets,)
+        The weighted variance of y, with divisor S.
+    mean_rest : ndarray of shape (n_features,)
+        What rounding took from `mean`: the mean is the sum of both.
+    target_mean_rest : ndarray of shape () or (n_targets,)
+        What rounding took from `target_mean`.
+    dtype : dtype
+        The float type of X, which the coefficients of a fit take: float32 if all of X was.
+    feature_names : ndarray of shape (n_features,), default=None
+        The names of the features, if X had string column names.
+
+    Notes
+    -----
+    All is in float64, whatever X and y are in. A merge rounds as one addition does: in any order
+    and number of parts the moments are those of all rows, to 1e-14 of the variances, however
+    far from zero the columns lie [1]_.
+
+    References
+    ----------
+    .. [1] T. F. Chan, G. H. Golub & R. J. LeVeque (1983). Algorithms for computing the sample
+       variance: analysis and recommendations. The American Statistician 37.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skreg import L1Regressor, Moments
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> moments = Moments.from_data(X[:200], y[:200]) + Moments.from_data(X[200:], y[200:])
+    >>> moments
+    Moments(weight=442.0, n_features=10)
+    >>> L1Regressor(l1_lambda=0.5).fit_moments(moments).coef_.round(1)
+    array([  0. ,   0. , 471. , 136.5,   0. ,   0. , -58.3,   0. , 408. ,
+             0. ])
     """
 
     weight: float
@@ -40,158 +96,233 @@ class Moments:
     gram: NDArray
     cross: NDArray
     target_norm2: NDArray
-    fit_intercept: bool = True
-    has_rows: ClassVar[bool] = False
-    is_sparse: ClassVar[bool] = False
-    is_tall: ClassVar[bool] = True
-    descends_by_columns: ClassVar[bool] = False
+    mean_rest: NDArray
+    target_mean_rest: NDArray
+    dtype: np.dtype
+    feature_names: NDArray | None = None
 
     @classmethod
-    def from_data(cls, X, y: NDArray, weights: NDArray | None = None) -> Moments:
-        """Return the moments of X (n, p) and y (n,) or (n, targets) with row weights (n,)."""
-        weight = float(X.shape[0] if weights is None else weights.sum())
-        return cls.from_rows(Rows.from_data(X, y, weights, fit_intercept=True), weight)
+    def from_data(cls, X, y, sample_weight=None):
+        """Return the moments of rows.
 
-    @classmethod
-    def from_rows(cls, rows: Rows, weight: float = 1.0) -> Moments:
-        """Return the moments of rows, about the origin if they are; S matters only to `+`.
+        Parameters
+        ----------
+        X : {array-like, sparse matrix or array, Dask collection} of shape (n_samples, n_features)
+            The design. A `np.memmap`, or another array that is read when it is sliced (of h5py,
+            zarr), is taken in blocks of rows; a Dask collection where its partitions are.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The targets.
+        sample_weight : array-like of shape (n_samples,) or float, default=None
+            Nonnegative row weights, all zero if you like; a row of weight 2 counts as two rows.
+            None: 1.
 
-        A column that is constant has exactly its value for a mean and no variance, so that parts
-        that agree in it merge to one that is constant too.
+        Returns
+        -------
+        moments : Moments
+            Their moments.
+
+        Raises
+        ------
+        ValueError
+            For NaN or infinite values, shapes that do not agree and negative weights.
+        NotEnoughMemoryError
+            If n_features x n_features is too much (a MemoryError and a ValueError).
         """
-        _range.refuse_vanishing(rows.vanishing)
-        mean, gram = rows.mean, rows.block(np.arange(rows.n_features))
-        cross = rows.correlation(rows.target)
-        constant = np.flatnonzero(rows.constant())
-        if len(constant):
-            mean = mean.copy()
-            mean[constant] = rows.shift[constant] + rows.first(constant)
-        if len(constant) and rows.fit_intercept:
-            gram[constant], gram[:, constant], cross[..., constant] = 0.0, 0.0, 0.0
-        norm2 = rows.target_norm2
-        return cls(weight, mean, rows.target_mean, gram, cross, norm2, rows.fit_intercept)
+        return collect(_Checker(), X, y, sample_weight)
 
-    def __add__(self, other: Moments) -> Moments:
+    @classmethod
+    def load(cls, path):
+        """Return the moments kept in a file by `save`.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        Returns
+        -------
+        moments : Moments
+            The moments, the same to the last bit.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If it holds no moments, or not all of them, or arrays that do not fit together. Nothing
+            in a file is ever executed.
+        """
+        return cls(**_moments_file.read(path))
+
+    def save(self, path):
+        """Keep the moments in a file, in NumPy's format npz.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, by just this name. What it held is replaced once all is written.
+        """
+        _moments_file.write(path, vars(self))
+
+    def __add__(self, other):
         """Return the moments of the rows of both."""
-        weight = self.weight + other.weight
-        share = other.weight / weight
-        delta, target_delta = other.mean - self.mean, other.target_mean - self.target_mean
-
-        def average(mine: NDArray, theirs: NDArray, between: NDArray) -> NDArray:
-            return (1 - share) * (mine + share * between) + share * theirs
-
+        if not isinstance(other, Moments):
+            return NotImplemented
+        names, dtype = self._names_with(other), np.result_type(self.dtype, other.dtype)
+        # From the mean of the heavier part it is the shorter way: less to be rounded.
+        heavy, light = (self, other) if self.weight >= other.weight else (other, self)
+        if light.weight == 0:
+            return replace(heavy, dtype=dtype, feature_names=names)
+        weight = heavy.weight + light.weight
+        shares = heavy.weight / weight, light.weight / weight
+        delta = (light.mean - heavy.mean) + (light.mean_rest - heavy.mean_rest)
+        target_delta = light.target_mean - heavy.target_mean
+        target_delta = target_delta + (light.target_mean_rest - heavy.target_mean_rest)
+        mean, mean_rest = two_sum(heavy.mean, heavy.mean_rest + shares[1] * delta)
+        target_mean, target_mean_rest = two_sum(
+            heavy.target_mean, heavy.target_mean_rest + shares[1] * target_delta
+        )
+        crosses = np.atleast_2d(heavy.cross), np.atleast_2d(light.cross)
+        cross = _merged(*crosses, shares, np.atleast_1d(target_delta), delta)
+        norms = np.stack([heavy.target_norm2, light.target_norm2, target_delta * target_delta])
         return Moments(
             weight,
-            self.mean + share * delta,
-            self.target_mean + share * target_delta,
-            average(self.gram, other.gram, np.outer(delta, delta)),
-            average(self.cross, other.cross, np.expand_dims(target_delta, -1) * delta),
-            average(self.target_norm2, other.target_norm2, target_delta * target_delta),
+            mean,
+            target_mean,
+            _merged(heavy.gram, light.gram, shares, delta, delta),
+            cross.reshape(heavy.cross.shape),
+            np.array([*shares, shares[0] * shares[1]]) @ norms,
+            mean_rest,
+            target_mean_rest,
+            dtype,
+            names,
         )
 
-    def about_origin(self) -> Moments:
-        """Return the moments about zero in place of the means: the view without an intercept."""
-        return replace(
-            self,
-            gram=self.gram + np.outer(self.mean, self.mean),
-            cross=self.cross + np.expand_dims(self.target_mean, -1) * self.mean,
-            target_norm2=self.target_norm2 + self.target_mean * self.target_mean,
-            fit_intercept=False,
-        )
+    def moved(self, by: NDArray) -> Moments:
+        """Return the moments with `by` (p,) added to each row of X."""
+        mean, rest = two_sum(by, self.mean)
+        return replace(self, mean=mean, mean_rest=rest + self.mean_rest)
+
+    def __radd__(self, other):
+        """Let `sum` begin with 0."""
+        return self if isinstance(other, Number) and other == 0 else NotImplemented
+
+    def __repr__(self):
+        targets = "".join(f", n_targets={n}" for n in self.target_mean.shape)
+        return f"Moments(weight={self.weight!r}, n_features={self.n_features}{targets})"
+
+    def __sizeof__(self):
+        """Return the bytes; Dask asks before it moves or spills."""
+        return sum(np.asarray(value).nbytes for value in vars(self).values())
 
     @property
-    def n_features(self) -> int:
-        """Return p."""
+    def n_features(self):
+        """The number of columns of X."""
         return len(self.mean)
 
-    @property
-    def dimension(self) -> int:
-        """Return the largest rank that A can have: p, as nobody counted the rows."""
-        return self.n_features
+    @classmethod
+    def of_rows(
+        cls, X: Any, y: NDArray, weights: NDArray | None, names: NDArray | None = None
+    ) -> Moments:
+        """Return the moments of X (n, p), dense or CSC, y and weights (n,), checked but for NaN."""
+        n, p = X.shape
+        check_side(p)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite shows in the end
+            weight = float(n if weights is None else weights.sum())
+            if not np.isfinite(weight):
+                raise ValueError("The sum of sample_weight is too large for float64.")
+            if weight == 0:
+                check_finite(X)
+                X, y, weights = np.zeros((1, p), X.dtype), np.zeros((1, *y.shape[1:])), None
+            fields = row_moments(X, y, weights)
+        if not np.isfinite(fields["mean"]).all():
+            check_finite(X)
+        counted = np.ones(len(y), dtype=bool) if weights is None else weights > 0
+        _range.check_design(X, fields["mean"], counted)
+        return cls(weight, **fields, dtype=X.dtype, feature_names=names)
 
-    @property
-    def coef_shape(self) -> tuple[int, ...]:
-        """Return the shape (..., p) of coefficients."""
-        return self.cross.shape
+    def view(self, fit_intercept: bool = True) -> MomentsView:
+        """Return what the solvers see: the moments about the means, or about zero."""
+        mean, target_mean = self.mean, self.target_mean
+        gram, cross, target_norm2 = self.gram, self.cross, self.target_norm2
+        if not fit_intercept:
+            gram = gram + np.outer(mean, mean)
+            cross = cross + np.expand_dims(target_mean, -1) * mean
+            target_norm2 = target_norm2 + target_mean * target_mean
+        return MomentsView(mean, target_mean, gram, cross, target_norm2, fit_intercept)
 
-    def select_target(self, index: int) -> Moments:
-        """Return the view with one of several targets."""
-        return replace(
-            self,
-            target_mean=self.target_mean[index],
-            cross=self.cross[index],
-            target_norm2=self.target_norm2[index],
-        )
+    def _names_with(self, other: Moments) -> NDArray | None:
+        """Return the names of the features of both; raise ValueError if they do not agree."""
+        mine, theirs = self.feature_names, other.feature_names
+        if self.n_features != other.n_features:
+            raise ValueError(
+                f"Moments of X with {self.n_features} and with {other.n_features} features "
+                "cannot be merged."
+            )
+        if self.target_mean.shape != other.target_mean.shape:
+            shapes = (("n", *m.target_mean.shape) for m in (self, other))
+            raise ValueError("Moments of y with shapes {} and {} cannot be merged.".format(*shapes))
+        if mine is None or theirs is None:
+            return theirs if mine is None else mine
+        if not np.array_equal(mine, theirs):
+            raise ValueError("Moments of other feature names, or another order, cannot be merged.")
+        return mine
 
-    def intercept(self, w: NDArray) -> NDArray:
-        """Return the intercepts (...) that go with w (..., p)."""
-        return self.target_mean - w @ self.mean if self.fit_intercept else np.zeros(w.shape[:-1])
 
-    def intercept_rounding(self, w: NDArray) -> NDArray:
-        """Return what rounding of the intercepts that go with w (..., p) adds to the loss (...)."""
-        return _linalg.intercept_rounding(w, self.mean * self.fit_intercept)
+def collect(
+    estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any, *, reset: bool = True
+) -> Moments:
+    """Return the moments of X, whatever holds it, checked in the name of `estimator`."""
+    if _dask.is_collection(X):
+        _dask.check_header(estimator, X, y, reset=reset)
+        check_side(X.shape[1])
+        return _dask.fold(_of_partition, add, X, y, sample_weight)
+    if _blocks.is_source(X):
+        check_side(X.shape[1])
+        return reduce(add, _of_blocks(estimator, X, y, sample_weight, reset))
+    return _of_data(estimator, X, y, sample_weight, reset)
 
-    def variances(self) -> NDArray:
-        """Return the weighted variance of each column (p,), exactly 0 for a constant one."""
-        square, noise = self.mean * self.mean, 10 * _linalg.EPS
-        if self.fit_intercept:
-            variances, noise = np.diag(self.gram), noise * noise
-        else:  # the difference rounds at the size of the square
-            variances = np.diag(self.gram) - square
-        return np.where(variances > noise * square, variances, 0.0)
 
-    def second_moments(self, drop_to: str) -> NDArray:
-        """Return what dropout destroys (p,): the variance, or the raw moment for drop_to="zero"."""
-        variances = self.variances()
-        return variances if drop_to == "mean" else variances + self.mean * self.mean
+def _of_data(estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any, reset: bool) -> Moments:
+    """Return the moments of rows in memory."""
+    # NaN in a dense X shows in the moments, which saves a pass over it.
+    X, y = check_data(estimator, X, y, reset=reset, finite=sparse.issparse(X))
+    weights = check_weights(sample_weight, X.shape[0])
+    return Moments.of_rows(X, y, weights, getattr(estimator, "feature_names_in_", None))
 
-    def constant(self) -> NDArray:
-        """Return the mask (p,) of the columns without variance."""
-        return self.variances() == 0
 
-    @property
-    def vanishing(self) -> NDArray:
-        """The mask (p,) of the columns whose squares are zero in float64: none came in."""
-        return np.zeros(self.n_features, dtype=bool)
+def _of_partition(X: Any, y: Any, sample_weight: Any) -> Moments:
+    """Return the moments of one partition of a Dask collection."""
+    return _of_data(_Checker(), X, y, sample_weight, reset=True)
 
-    def reach(self, w: NDArray) -> NDArray:
-        """Return how large (...) the terms of A w are together, for w (..., p)."""
-        return np.abs(w) @ np.sqrt(self.second_moments("zero"))
 
-    def rounding(self, reach: NDArray | float = 0.0) -> NDArray:
-        """Bound (..., p) the rounding error of correlations with residuals at coefficients."""
-        return _linalg.rounding(self.second_moments("zero"), self.target_norm2, reach)
+def _of_blocks(
+    estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any, reset: bool
+) -> Iterator[Moments]:
+    """Yield the moments of the blocks of rows of a source."""
+    for rows, block in _blocks.blocks(X, y, sample_weight):
+        with located(f"Rows {rows.start} to {rows.stop - 1}"):
+            yield _of_data(estimator, *block, reset=reset and rows.start == 0)
 
-    @cached_property
-    def kept(self) -> KeptGram:
-        """The part of the Gram matrix that was ever asked for."""
-        return KeptGram(self.block)
 
-    def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
-        """Return A'r (..., p), minus the gradient, and |r|^2 (...), twice the loss, at w."""
-        correlation = self.cross - w @ self.gram
-        explained = np.einsum("...j,...j->...", w, self.cross + correlation)
-        return correlation, np.maximum(self.target_norm2 - explained, 0.0)
+_Checker = type("Moments", (RegressorMixin, BaseEstimator), {})  # named so in the error messages
 
-    def curvature(self, w: NDArray) -> NDArray:
-        """Return A'A w (..., p)."""
-        return w @ self.gram
 
-    def block(self, S: NDArray, T: NDArray | None = None) -> NDArray:
-        """Return A_S'A_T (|S|, |T|) for indices S, T of features; T is S by default."""
-        return self.gram[np.ix_(S, S if T is None else T)]
-
-    def factor(self, features: NDArray) -> _linalg.LeastSquares:
-        """Return the least-squares factors of the columns `features` (f,) of A."""
-        return _linalg.from_gram(self.block(features), self.dimension)
-
-    def project_out(self, features: NDArray, factors: _linalg.LeastSquares) -> Moments:
-        """Return the view with the span of the columns `features` (f,) projected out of A and b."""
-        overlap = factors.to_basis.T @ self.gram[features]
-        target = self.cross[..., features] @ factors.to_basis
-        return replace(
-            self,
-            gram=self.gram - overlap.T @ overlap,
-            cross=self.cross - target @ overlap,
-            target_norm2=np.maximum(self.target_norm2 - np.sum(target * target, axis=-1), 0.0),
-        )
+def _merged(
+    mine: NDArray,
+    theirs: NDArray,
+    shares: tuple[float, float],
+    delta: NDArray,
+    other_delta: NDArray,
+) -> NDArray:
+    """Return moments (k, p), averaged, for the distances delta (k,) and (p,) of their means."""
+    merged = np.empty_like(mine)
+    step = max(1, MERGE_BYTES // (8 * mine.shape[1]))
+    for start in range(0, len(mine), step):
+        rows = slice(start, start + step)
+        part = np.multiply(mine[rows], shares[0], out=merged[rows])
+        part += shares[1] * theirs[rows]
+        between = np.outer(delta[rows], other_delta)
+        between *= shares[0] * shares[1]
+        part += between
+    return merged

@@ -112,11 +112,14 @@ class Penalty:
         What a correlation misses by its own rounding error says nothing about w: without this, a
         column so large that it is as good as unpenalised could never be certified.
         """
+        return correlation - np.clip(self.violation(w, correlation), -rounding, rounding)
+
+    def violation(self, w: NDArray, correlation: NDArray) -> NDArray:
+        """Return by how much A'r (..., p) misses the conditions of optimality at w (..., p)."""
         lower = np.where(w > 0, self.l1, -np.inf if self.positive else -self.l1)
         upper = np.where(w < 0, -self.l1, self.l1)
-        tilt = self.finite[1] * w
-        missing = correlation - tilt - np.clip(correlation - tilt, lower, upper)
-        return correlation - np.clip(missing, -rounding, rounding)
+        slope = correlation - self.finite[1] * w
+        return slope - np.clip(slope, lower, upper)
 
     def dual_gap(self, w: NDArray, correlation: NDArray, residual_norm2: NDArray) -> NDArray:
         """Bound F(w) - min F from w (..., p), `correlation` = A'r (..., p) and |r|^2 (...)."""

@@ -20,7 +20,7 @@ from sklearn.base import clone
 from . import _grid, solvers
 from ._base import BaseRegularized
 from ._family import Family, moments_suffice
-from ._moments import Moments
+from ._moments_view import MomentsView
 from ._rows import Rows
 from ._solution import Solution, warn_not_converged
 from .solvers.spectral import chunks
@@ -212,7 +212,7 @@ def _certified(
     if not (takes_moments and moments_suffice(data.view.shape)):
         yield from data.solutions(values)
         return
-    reduced = Family(model, Moments.from_rows(data.view), data.view)
+    reduced = Family(model, MomentsView.from_rows(data.view), data.view)
     found = reduced.solutions(values)
     for some in chunks(data.view, len(values)):
         batch = list(islice(found, some.stop - some.start))
@@ -235,4 +235,4 @@ def _warn_of_the_worst(data: Family, values: NDArray, found: list[tuple[Solution
         solution, name = found[worst]
         where = f"{np.count_nonzero(gaps > tol)} of {len(values)} values: at {values[worst]:.3g} "
         remedy = solvers.SOLVERS[name].remedy
-        warn_not_converged(solution, target_norm2, tol, name, remedy, where, stacklevel=4)
+        warn_not_converged(solution, target_norm2, tol, name, remedy, where)

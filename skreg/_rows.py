@@ -153,19 +153,7 @@ class Rows:
 
     def constant(self) -> NDArray:
         """Return the mask (p,) of the columns that are the same in every row."""
-        X = self.X
-        if self.is_sparse:
-            stored = np.diff(X.indptr)
-            mask = stored == 0
-            suspects = np.flatnonzero(stored == X.shape[0])
-            columns = X[:, suspects].toarray()
-        else:
-            mask = _columns.spread(X[_columns.sample(self.counted)]) == 0
-            suspects = np.flatnonzero(mask)
-            columns = X[:, suspects][self.counted]
-        if len(suspects):
-            mask[suspects] = _columns.spread(columns) == 0
-        return mask
+        return _columns.constant(self.X, self.counted)
 
     def first(self, S: NDArray) -> NDArray:
         """Return the columns S (k,) of the first stored row that counts (k,), not centred."""

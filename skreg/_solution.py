@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from dataclasses import dataclass
 
@@ -37,13 +38,20 @@ def warn_not_converged(
     solver: str,
     remedy: str,
     where: str = "",
-    stacklevel: int = 5,
 ) -> None:
-    """Warn of a relative gap above `tol`, to the caller `stacklevel` calls away."""
+    """Warn of a relative gap above `tol`."""
     warnings.warn(
         f"{where}solver={solver!r} did not converge: after {solution.n_iter} iterations the "
         f"duality gap is {np.max(solution.dual_gap):.3g}, relative to the null model "
         f"{solution.relative_gap(target_norm2):.3g} > tol={tol:.3g}. {remedy}",
         ConvergenceWarning,
-        stacklevel=stacklevel,
+        stacklevel=levels_to_the_user(),
     )
+
+
+def levels_to_the_user() -> int:
+    """Return how far up the stack from a function here the first caller of the library is."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(("skreg", "sklearn")):
+        level, frame = level + 1, frame.f_back
+    return level

@@ -7,10 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
+from numpy.testing import assert_allclose
 
 import skreg
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
 MODULES = [m.name for m in pkgutil.walk_packages(skreg.__path__, "skreg.") if "__" not in m.name]
 
 
@@ -32,3 +34,21 @@ def test_the_readme_examples_print_what_it_says(capsys):
     for code, promised in examples:
         exec(code, {})
         assert capsys.readouterr().out.strip() == promised
+
+
+def test_the_recipes_for_large_data_run(tmp_path, monkeypatch):
+    for module in ("pandas", "pyarrow", "dask.dataframe", "dask.distributed"):
+        pytest.importorskip(module)
+    text = (ROOT / "docs" / "large_data.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    recipes = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    assert len(recipes) == 8
+    names, coefs = {}, []
+    for recipe in recipes:
+        exec(recipe, names)
+        if "model" in names:
+            coefs.append(names["model"].coef_)
+    for coef in coefs[1:]:  # the same table, however it was read
+        assert_allclose(coef, coefs[0], rtol=1e-10)
+    assert_allclose(names["models"][0].coef_, [3, 0, -1, 0, 0], atol=0.05)
+    assert names["search"].best_params_["polynomialfeatures__degree"] == 1

@@ -84,9 +84,9 @@ def test_the_moments_of_a_partition_are_computed_once(monkeypatch):
     """Each row in one block only, whatever the number of folds."""
     X, _, _, data_, whole = data(3)
     counted = []
-    make = Moments.from_data
+    make = Moments.of_rows
     monkeypatch.setattr(
-        Moments, "from_data", lambda X, y, w=None: (counted.append(len(X)), make(X, y, w))[1]
+        Moments, "of_rows", lambda X, y, w=None: (counted.append(len(X)), make(X, y, w))[1]
     )
     views = TrainingViews(data_, whole, checked_folds(KFold(6).split(X), data_))
     assert len(list(views)) == 6

@@ -326,9 +326,9 @@ def test_moments_and_rows_make_the_same_path(estimator, moments, monkeypatch):
     X, y = regression(60, P)
     monkeypatch.setattr(_family, "MOMENTS_MOST", P if moments else P - 1)
     built = []
-    from_rows = path_module.Moments.from_rows
+    from_rows = path_module.MomentsView.from_rows
     monkeypatch.setattr(
-        path_module.Moments, "from_rows", lambda rows: built.append(rows) or from_rows(rows)
+        path_module.MomentsView, "from_rows", lambda rows: built.append(rows) or from_rows(rows)
     )
     path = regularization_path(estimator, X, y, n_values=5)
     assert len(built) == moments

@@ -1,4 +1,4 @@
-"""The benchmarks' command line: `python docs/benchmarks/run.py l1`, or `cv`, or `diabetes`.
+"""The benchmarks' command line: `python docs/benchmarks/run.py l1`, `cv`, `diabetes` or `large`.
 
 Of l1, `problems` holds the suite, `solvers` who takes part, `race` how time is taken, `judge` what
 counts as solved, `measures` the rest, `report` and `plot` what becomes of the rows. Results are
@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PACKAGES = ["numpy", "scipy", "scikit-learn", "celer", "skglm", "numba"]
+PACKAGES = ["numpy", "scipy", "scikit-learn", "celer", "skglm", "numba", "dask", "distributed"]
 
 
 def main(argv=None):
@@ -45,6 +45,18 @@ def main(argv=None):
     small = commands.add_parser("diabetes", help="fit and predict on 442 x 10, in milliseconds")
     small.add_argument("--threads", type=int, default=1, help="of BLAS (default: 1)")
     small.set_defaults(run=run_diabetes)
+    large = commands.add_parser("large", help="many rows: streams, a cluster, a large file")
+    large.add_argument("--threads", type=int, default=1, help="of BLAS (default: 1)")
+    large.add_argument(
+        "--part",
+        action="append",
+        choices=["throughput", "cluster", "file"],
+        help="this part only, and others if repeated (default: the first two)",
+    )
+    large.add_argument("--gigabytes", type=float, default=10, help="of the file (default: 10)")
+    large.add_argument("--columns", type=int, default=100, help="of the file (default: 100)")
+    large.add_argument("--folder", type=Path, help="where to write it (default: the system's)")
+    large.set_defaults(run=run_large)
     strengths = commands.add_parser("cv", help="paths and cross-validation beside their peers")
     strengths.add_argument("--threads", type=int, default=1, help="of BLAS (default: 1)")
     strengths.add_argument("--only", metavar="TEXT,...", help="data whose name has this text")
@@ -63,6 +75,28 @@ def run_diabetes(arguments):
     import diabetes
 
     diabetes.report()
+
+
+def run_large(arguments):
+    """Measure, save and report; a file of another shape is added to those measured before."""
+    import large
+
+    path = HERE / "results/large.json"
+    results = json.loads(path.read_text()) if path.exists() else {}
+    results.update(_circumstances(arguments))
+    parts = arguments.part or ["throughput", "cluster"]
+    for name in parts:
+        if name == "file":
+            shape = arguments.gigabytes, arguments.columns
+            row = large.larger_than_memory(*shape, folder=arguments.folder)
+            others = [
+                r for r in results.get("file", []) if (r["n"], r["p"]) != (row["n"], row["p"])
+            ]
+            results["file"] = [*others, row]
+        else:
+            results[name] = getattr(large, name)()
+        _save(results, path)
+    (HERE / "large.md").write_text(large.markdown(results))
 
 
 def run_strengths(arguments):
@@ -211,7 +245,7 @@ def _circumstances(arguments):
         "machine": {"cpu": cpu, "cores": os.cpu_count(), "system": platform.platform()},
         "versions": versions,
         "threads": arguments.threads,
-        "limit": getattr(arguments, "limit", None),
+        "limit": getattr(arguments, "limit", None),  # of the races only
         "date": time.strftime("%Y-%m-%d"),
     }
 

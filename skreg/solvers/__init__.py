@@ -87,13 +87,29 @@ def check(solver: str, penalty: Penalty, view: Any) -> None:
     obstacles = {
         "an L1 penalty": penalty.has_l1 and not row.l1,
         "positive=True": penalty.positive and not row.positive,
-        "moments in place of the rows": row.rows and not view.has_rows,
     }
     for obstacle, applies in obstacles.items():
         if applies:
             raise ValueError(f"solver={solver!r} does not support {obstacle}; use solver='auto'.")
+    if not view.has_rows:
+        check_without_rows(solver)
     if view.is_sparse and not row.sparse:
         raise TypeError(f"solver={solver!r} does not support sparse X; use solver='auto'.")
+
+
+def check_without_rows(solver: str) -> None:
+    """Raise ValueError if the solver needs the rows themselves."""
+    if solver != "auto" and SOLVERS[solver].rows:
+        raise ValueError(
+            f"solver={solver!r} does not support moments in place of the rows; use solver='auto'."
+        )
+
+
+def remedy(name: str, view: Any) -> str:
+    """Return what helps where the solver did not converge on this view."""
+    if view.has_rows or SOLVERS[name].l1:
+        return SOLVERS[name].remedy
+    return "Increase the penalty, or fit on the rows: moments square the condition number of X."
 
 
 def minimise(

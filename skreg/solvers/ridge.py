@@ -104,7 +104,9 @@ def _by_inverse(inverse: Callable, kept: NDArray, ridge: NDArray) -> Step:
 def cholesky(view: Any, kept: NDArray, ridge: NDArray, settings: Any) -> Step:
     """Factor the p x p side."""
     scale = 1.0 / np.sqrt(ridge)
-    side = view.block(kept) * np.outer(scale, scale)
+    side = view.block(kept)
+    side *= scale
+    side *= scale[:, None]
     side.flat[:: len(side) + 1] += 1.0
     factor = linalg.cho_factor(side, overwrite_a=True, check_finite=False)
     return _by_inverse(lambda q: linalg.cho_solve(factor, q.T, check_finite=False).T, kept, ridge)

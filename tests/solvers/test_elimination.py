@@ -17,7 +17,7 @@ P = 8
 VIEWS = {
     "dense": lambda X, y: Rows.from_data(X, y, None, True),
     "sparse": lambda X, y: Rows.from_data(sp.csc_array(X), y, None, True),
-    "moments": Moments.from_data,
+    "moments": lambda X, y: Moments.from_data(X, y).view(),
 }
 each_view = pytest.mark.parametrize("make", VIEWS.values(), ids=VIEWS)
 # l1 and ridge of the eight features; those without either are free.

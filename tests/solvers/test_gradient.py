@@ -52,7 +52,7 @@ each_view = pytest.mark.parametrize("with_rows", [True, False], ids=["rows", "mo
 
 def view_of(X, y, with_rows=True):
     X = sp.csc_array(X) if sp.issparse(X) else X
-    return Rows.from_data(X, y, None, True) if with_rows else Moments.from_data(X, y)
+    return Rows.from_data(X, y, None, True) if with_rows else Moments.from_data(X, y).view()
 
 
 def gram(X):

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skreg._moments import Moments
+from skreg._moments_view import MomentsView
 from skreg._objective import Penalty
 from skreg._rows import Rows
 from skreg.solvers import spectral
@@ -71,7 +71,7 @@ def hat(A, ridge):
 VIEWS = {
     "rows": lambda X, y, s, b: Rows.from_data(X, y, s, b),
     "sparse": lambda X, y, s, b: Rows.from_data(sp.csc_array(X), y, s, b),
-    "moments": lambda X, y, s, b: Moments.from_rows(Rows.from_data(X, y, s, b)),
+    "moments": lambda X, y, s, b: MomentsView.from_rows(Rows.from_data(X, y, s, b)),
 }
 each_view = pytest.mark.parametrize("view", VIEWS)
 

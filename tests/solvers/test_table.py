@@ -30,6 +30,10 @@ def rows(sparse=False, **kwargs):
     return Rows.from_data(X.tocsc() if sparse else X, y, None, True)
 
 
+def moments():
+    return Moments.from_data(*regression(p=P)).view()
+
+
 def settings(view, **changes):
     """What every solver can run on; the masks drop nothing here, so that they descend for sure."""
     defaults = {
@@ -64,7 +68,7 @@ OBSTACLES = {  # the claim that a row must make, a problem that needs it, and it
     "l1": (lambda: (rows(), penalty(0.1)), "L1 penalty"),
     "positive": (lambda: (rows(), penalty(positive=True)), "positive=True"),
     "sparse": (lambda: (rows(sparse=True), penalty()), "sparse X"),
-    "moments": (lambda: (Moments.from_data(*regression(p=P)), penalty()), "moments"),
+    "moments": (lambda: (moments(), penalty()), "moments"),
 }
 
 
@@ -124,9 +128,12 @@ AUTO = {
     "tall": (lambda: (rows(), penalty()), "cholesky"),
     "wide": (lambda: (rows(n=4), penalty()), "dual"),
     "sparse": (lambda: (rows(sparse=True), penalty()), "cholesky"),
-    "moments": (lambda: (Moments.from_data(*regression(p=P)), penalty()), "cholesky"),
+    "moments": (lambda: (moments(), penalty()), "cholesky"),
     "l1": (lambda: (rows(), penalty(0.1)), "newton"),
-    "l1 from moments": (lambda: (Moments.from_data(*regression(p=P)), penalty(0.1)), "newton"),
+    "l1 from moments": (
+        lambda: (Moments.from_data(*regression(p=P)).view(), penalty(0.1)),
+        "newton",
+    ),
     "positive": (lambda: (rows(), penalty(positive=True)), "newton"),
     "excluded l1": (lambda: (rows(), penalty(weights=[1, INF] * 3)), "cholesky"),
     "least squares": (lambda: (rows(), penalty(l2=0.0)), "svd"),

@@ -1,0 +1,152 @@
+"""`MomentsView`: what a solver asks of the data, answered from its second moments.
+
+In the standard form |b - A w|^2 the moments are A'A, A'b and |b|^2: about the means where there is
+an intercept, about the origin where there is none. A solver cannot tell this view from `Rows`, but
+for one thing: A'A holds the square of A's condition number, and no rows are there to refine on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _linalg, _range
+from ._gram import KeptGram
+from ._rows import Rows
+
+
+@dataclass(frozen=True)
+class MomentsView:
+    """`gram` A'A (p, p), `cross` A'b (..., p) and `target_norm2` |b|^2 (...).
+
+    `mean` (p,) and `target_mean` (...) are the weighted means of the data as given.
+    """
+
+    mean: NDArray
+    target_mean: NDArray
+    gram: NDArray
+    cross: NDArray
+    target_norm2: NDArray
+    fit_intercept: bool = True
+    has_rows: ClassVar[bool] = False
+    is_sparse: ClassVar[bool] = False
+    is_tall: ClassVar[bool] = True
+    descends_by_columns: ClassVar[bool] = False
+
+    @classmethod
+    def from_rows(cls, rows: Rows) -> MomentsView:
+        """Return the same view from the moments of its rows.
+
+        A column that is constant has exactly its value for a mean, and no variance.
+        """
+        _range.refuse_vanishing(rows.vanishing)
+        mean, gram = rows.mean, rows.block(np.arange(rows.n_features))
+        cross = rows.correlation(rows.target)
+        constant = np.flatnonzero(rows.constant())
+        if len(constant):
+            mean = mean.copy()
+            mean[constant] = rows.shift[constant] + rows.first(constant)
+        if len(constant) and rows.fit_intercept:
+            gram[constant], gram[:, constant], cross[..., constant] = 0.0, 0.0, 0.0
+        return cls(mean, rows.target_mean, gram, cross, rows.target_norm2, rows.fit_intercept)
+
+    @property
+    def n_features(self) -> int:
+        """Return p."""
+        return len(self.mean)
+
+    @property
+    def dimension(self) -> int:
+        """Return the largest rank that A can have: p, as nobody counted the rows."""
+        return self.n_features
+
+    @property
+    def coef_shape(self) -> tuple[int, ...]:
+        """Return the shape (..., p) of coefficients."""
+        return self.cross.shape
+
+    def select_target(self, index: int) -> MomentsView:
+        """Return the view with one of several targets."""
+        return replace(
+            self,
+            target_mean=self.target_mean[index],
+            cross=self.cross[index],
+            target_norm2=self.target_norm2[index],
+        )
+
+    def intercept(self, w: NDArray) -> NDArray:
+        """Return the intercepts (...) that go with w (..., p)."""
+        return self.target_mean - w @ self.mean if self.fit_intercept else np.zeros(w.shape[:-1])
+
+    def intercept_rounding(self, w: NDArray) -> NDArray:
+        """Return what rounding of the intercepts that go with w (..., p) adds to the loss (...)."""
+        return _linalg.intercept_rounding(w, self.mean * self.fit_intercept)
+
+    def variances(self) -> NDArray:
+        """Return the weighted variance of each column (p,), exactly 0 for a constant one."""
+        square, noise = self.mean * self.mean, 10 * _linalg.EPS
+        if self.fit_intercept:
+            variances, noise = np.diag(self.gram), noise * noise
+        else:  # the difference rounds at the size of the square
+            variances = np.diag(self.gram) - square
+        return np.where(variances > noise * square, variances, 0.0)
+
+    def second_moments(self, drop_to: str) -> NDArray:
+        """Return what dropout destroys (p,): the variance, or the raw moment for drop_to="zero"."""
+        variances = self.variances()
+        return variances if drop_to == "mean" else variances + self.mean * self.mean
+
+    def constant(self) -> NDArray:
+        """Return the mask (p,) of the columns without variance."""
+        return self.variances() == 0
+
+    @property
+    def vanishing(self) -> NDArray:
+        """The mask (p,) of the columns whose squares are zero in float64: none came in."""
+        return np.zeros(self.n_features, dtype=bool)
+
+    def reach(self, w: NDArray) -> NDArray:
+        """Return how large (...) the terms of A w are together, for w (..., p)."""
+        return np.abs(w) @ np.sqrt(self.second_moments("zero"))
+
+    def rounding(self, reach: NDArray | float = 0.0) -> NDArray:
+        """Bound (..., p) the rounding error of correlations with residuals at coefficients."""
+        return _linalg.rounding(self.second_moments("zero"), self.target_norm2, reach)
+
+    @cached_property
+    def kept(self) -> KeptGram:
+        """The part of the Gram matrix that was ever asked for."""
+        return KeptGram(self.block)
+
+    def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
+        """Return A'r (..., p), minus the gradient, and |r|^2 (...), twice the loss, at w."""
+        correlation = self.cross - w @ self.gram
+        explained = np.einsum("...j,...j->...", w, self.cross + correlation)
+        return correlation, np.maximum(self.target_norm2 - explained, 0.0)
+
+    def curvature(self, w: NDArray) -> NDArray:
+        """Return A'A w (..., p)."""
+        return w @ self.gram
+
+    def block(self, S: NDArray, T: NDArray | None = None) -> NDArray:
+        """Return A_S'A_T (|S|, |T|) for indices S, T of features; T is S by default."""
+        return self.gram[np.ix_(S, S if T is None else T)]
+
+    def factor(self, features: NDArray) -> _linalg.LeastSquares:
+        """Return the least-squares factors of the columns `features` (f,) of A."""
+        return _linalg.from_gram(self.block(features), self.dimension)
+
+    def project_out(self, features: NDArray, factors: _linalg.LeastSquares) -> MomentsView:
+        """Return the view with the span of the columns `features` (f,) projected out of A and b."""
+        overlap = factors.to_basis.T @ self.gram[features]
+        target = self.cross[..., features] @ factors.to_basis
+        return replace(
+            self,
+            gram=self.gram - overlap.T @ overlap,
+            cross=self.cross - target @ overlap,
+            target_norm2=np.maximum(self.target_norm2 - np.sum(target * target, axis=-1), 0.0),
+        )
