@@ -132,7 +132,7 @@ class BaseRegularized(LinearPredictor):
 
     def _validate_params(self):
         """Check the parameters, first for what scikit-learn's own check stumbles over."""
-        refuse_odd_numbers(self.get_params(deep=False))
+        refuse_odd_numbers({name: getattr(self, name) for name in self._parameter_constraints})
         super()._validate_params()
 
     @_fit_context(prefer_skip_nested_validation=True)

@@ -60,4 +60,4 @@ def sample(counted: NDArray) -> NDArray:
 
 def spread(X: NDArray) -> NDArray:
     """Return largest minus smallest of each column of X (n, p)."""
-    return X.max(axis=0) - X.min(axis=0)
+    return X.max(axis=0).astype(np.float64) - X.min(axis=0)

@@ -1,8 +1,9 @@
 """Six linear regressors judged alike on one table: the work behind ``python -m skreg``.
 
 Every candidate passes the same nested cross-validation. Five outer folds give the scores; on the
-training rows of each, five inner folds (a GridSearchCV) choose the strength, so that no score has
-seen the rows it is measured on. Every candidate also gets the same strengths, on the scale of the
+training rows of each, five inner folds choose the strength, so that no score has seen the rows it
+is measured on: by a GridSearchCV, or by the regressor's own cross-validating estimator, which is
+timed beside one. Every candidate also gets the same strengths, on the scale of the
 objective: an L1 strength is a share of the target's standard deviation (on columns of standard
 deviation 1 or less, no greater one leaves a nonzero coefficient), an L2 strength times the number
 of rows is Ridge's ``alpha``, and a dropout rate q is the one whose q / (1 - q) is the L2 strength.
@@ -34,9 +35,13 @@ from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from ._cv import BaseCV
 from ._dropout import DropoutRegressor
+from ._dropout_cv import DropoutRegressorCV
 from ._l1 import L1Regressor
+from ._l1_cv import L1RegressorCV
 from ._l2 import L2Regressor
+from ._l2_cv import L2RegressorCV
 
 FOLDS = 5
 MIN_ROWS = 2 * FOLDS  # every outer test fold needs two rows for its R2
@@ -71,12 +76,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One estimator and the strengths it may choose from, weakest first; none, no parameter."""
+    """One estimator and the strengths it may choose from, weakest first; none, no parameter.
+
+    `own_cv` is its cross-validating estimator, with the grid still to be given, if it has one.
+    """
 
     name: str
     estimator: BaseEstimator
     parameter: str | None = None
     strengths: list[float] = field(default_factory=list)
+    own_cv: type[BaseCV] | None = None
 
     def at(self, strength: float | None) -> BaseEstimator:
         """Return the unfitted estimator at one strength."""
@@ -89,7 +98,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Result:
-    """One row of the comparison: scores (folds,), and the coef (features,) from all rows."""
+    """One row of the comparison: scores (folds,), and the coef (features,) from all rows.
+
+    `search_seconds` are those that the own cross-validation took on all rows, and a GridSearchCV.
+    """
 
     name: str
     r2: np.ndarray
@@ -100,6 +112,7 @@ class Result:
     coef: np.ndarray
     fit_seconds: float
     unconverged: int
+    search_seconds: tuple[float, float] | None = None
 
 
 # The tables
@@ -254,10 +267,14 @@ def candidates(y: np.ndarray) -> list[Candidate]:
         Candidate("LinearRegression", LinearRegression()),
         Candidate("Ridge", Ridge(), "alpha", alphas),
         Candidate("Lasso", Lasso(), "alpha", l1),
-        Candidate("L1Regressor", L1Regressor(), "l1_lambda", l1),
-        Candidate("L2Regressor", L2Regressor(), "l2_lambda", RIDGES.tolist()),
+        Candidate("L1Regressor", L1Regressor(), "l1_lambda", l1, L1RegressorCV),
+        Candidate("L2Regressor", L2Regressor(), "l2_lambda", RIDGES.tolist(), L2RegressorCV),
         Candidate(
-            "DropoutRegressor", DropoutRegressor(), "dropout_rate", (RIDGES / (1 + RIDGES)).tolist()
+            "DropoutRegressor",
+            DropoutRegressor(),
+            "dropout_rate",
+            (RIDGES / (1 + RIDGES)).tolist(),
+            DropoutRegressorCV,
         ),
     ]
 
@@ -271,9 +288,13 @@ def compare(table: Table) -> Iterator[Result]:
 def judge(table: Table, candidate: Candidate) -> Result:
     """Return the candidate's scores in nested cross-validation, and its fit of all rows."""
     folds = KFold(FOLDS, shuffle=True, random_state=0)
-    model = Pipeline([("prepare", clone(table.prepare)), ("model", _searching(candidate, folds))])
+    search = _own_search(candidate, folds) or _grid_search(candidate, folds)
+    model = Pipeline([("prepare", clone(table.prepare)), ("model", search)])
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
+        warnings.filterwarnings(
+            "ignore", "The chosen", UserWarning
+        )  # the star in the table says so
         scores = cross_validate(
             model,
             table.X,
@@ -283,8 +304,13 @@ def judge(table: Table, candidate: Candidate) -> Result:
             error_score="raise",
         )
         model.fit(table.X, table.y)
-        strength = model[-1].best_params_[candidate.parameter] if candidate.parameter else None
-        seconds, fitted = _timed_fit(candidate.at(strength), model[:-1].transform(table.X), table.y)
+        X = model[:-1].transform(table.X)
+        strength = _chosen(model[-1], candidate)
+        seconds, fitted = _timed_fit(candidate.at(strength), X, table.y)
+        searches = None
+        if candidate.own_cv is not None:
+            grid = _grid_search(candidate, folds)
+            searches = tuple(_timed_fit(each, X, table.y)[0] for each in (clone(search), grid))
     return Result(
         candidate.name,
         scores["test_r2"],
@@ -295,17 +321,34 @@ def judge(table: Table, candidate: Candidate) -> Result:
         np.ravel(fitted.coef_),
         seconds,
         count_unconverged(caught),
+        searches,
     )
 
 
-def _searching(candidate: Candidate, folds: KFold) -> BaseEstimator:
-    """Return the unfitted estimator that chooses its own strength by cross-validation."""
+def _own_search(candidate: Candidate, folds: KFold) -> BaseEstimator | None:
+    """Return the candidate's own cross-validating estimator, unfitted, if it has one."""
+    if candidate.own_cv is None:
+        return None
+    return candidate.own_cv(candidate.strengths, cv=folds)
+
+
+def _grid_search(candidate: Candidate, folds: KFold) -> BaseEstimator:
+    """Return the unfitted estimator that chooses its strength as any other would."""
     if candidate.parameter is None:
         return clone(candidate.estimator)
     grid = {candidate.parameter: candidate.strengths}
     return GridSearchCV(
         candidate.estimator, grid, cv=folds, scoring="neg_mean_squared_error", error_score="raise"
     )
+
+
+def _chosen(search: BaseEstimator, candidate: Candidate) -> float | None:
+    """Return the strength that a fitted search has chosen."""
+    if candidate.parameter is None:
+        return None
+    if candidate.own_cv is None:
+        return search.best_params_[candidate.parameter]
+    return float(getattr(search, f"{candidate.parameter}_"))
 
 
 def _timed_fit(

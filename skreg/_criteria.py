@@ -11,16 +11,18 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import linalg
 
 from . import _selection, solvers
 from ._family import Family
 from ._folds import CHUNK_BYTES, Data
-from ._loo import factorisations, rank
+from ._linalg import EPS
+from ._loo import factorisations
 from ._objective import Penalty
 from ._rows import Rows
 from ._scores import Scores
 from .solvers.elimination import Elimination
-from .solvers.spectral import Spectrum, spectrum
+from .solvers.spectral import Spectrum
 
 INFORMATION = {"aic": _selection.aic, "bic": _selection.bic}
 """The information criteria by their names."""
@@ -80,21 +82,27 @@ def residual_squares(data: Data, rows: Rows, coefs: NDArray) -> NDArray:
     """Return the weighted sums of squared residuals (m, ...) of coefs (m, ..., p)."""
     step = max(1, CHUNK_BYTES // data.size_of(data.y))
     starts = range(0, len(coefs), step)
-    return data.total * np.concatenate([rows.evaluate(coefs[k : k + step])[1] for k in starts])
+    residuals = (rows.target - rows.product(coefs[k : k + step]) for k in starts)
+    return data.total * np.concatenate([np.sum(r * r, axis=-1) for r in residuals])
 
 
 def _lasso_degrees(family: Family, values: NDArray, coefs: NDArray) -> NDArray:
     """Return the degrees of freedom (m, ...) of coefs (m, ..., p) at the values (m,)."""
     degrees = np.count_nonzero(coefs, axis=-1).astype(float)
     ridges = [family.penalty(value).ridge for value in values]
-    nothing = np.zeros(coefs.shape[-1])
     for k in np.ndindex(degrees.shape):
-        active = coefs[k] != 0
-        if np.any(ridges[k[0]][active] > 0):
-            support = Penalty(nothing, ridges[k[0]]).exclude(~active)
-            shared = spectrum(family.view, support, nothing, support.finite[1])
-            degrees[k] = _trace(shared, np.ones(1))[0]
+        active = np.flatnonzero(coefs[k])
+        ridge = ridges[k[0]][active]
+        if ridge.any():
+            degrees[k] = _hat_trace(family.view.block(active), ridge)
     return degrees
+
+
+def _hat_trace(gram: NDArray, ridge: NDArray) -> float:
+    """Return the trace of (G + diag(ridge))^-1 G for a Gram matrix G (k, k) and ridge (k,)."""
+    eigenvalues, Q = linalg.eigh(gram + np.diag(ridge), check_finite=False)
+    kept = eigenvalues > len(gram) * EPS * eigenvalues[-1]
+    return float(np.sum(np.einsum("ij,ij->j", Q, gram @ Q)[kept] / eigenvalues[kept]))
 
 
 def _ridge_degrees(family: Family, rows: Rows, values: NDArray) -> NDArray:
@@ -108,5 +116,5 @@ def _ridge_degrees(family: Family, rows: Rows, values: NDArray) -> NDArray:
 def _trace(factors: Spectrum | Elimination, ts: NDArray) -> NDArray:
     """Return the trace (m,) of the hat matrix at strengths (m,), or that of least squares."""
     if isinstance(factors, Elimination):
-        return np.full(len(ts), float(rank(factors)))
+        return np.full(len(ts), float(factors.rank))
     return factors.degrees_of_freedom(ts)

@@ -25,13 +25,14 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 
 from . import _grid
 from ._base import SHARED_CONSTRAINTS, BaseRegularized, LinearPredictor, unchanged_on_error
+from ._callbacks import CallbackSupportMixin, Watch
 from ._family import Family
-from ._folds import Data, Fold, TrainingViews, checked_folds
-from ._progress import progress
+from ._folds import Data, Fold, SharingRows, TrainingViews, checked_folds
 from ._rows import Rows
 from ._scores import Scorer, Scores, by_folds, by_leaving_one_out
 from ._selection import SELECTIONS
 from ._solution import Solution
+from .solvers.ridge import LARGE_SIDE
 
 N_FOLDS = 5  # where cv=None means folds, as in scikit-learn
 GRID: list = [Interval(Integral, 1, None, closed="left"), "array-like"]
@@ -57,7 +58,7 @@ class Search:
 
     model: BaseRegularized
     data: Data
-    rows: Rows
+    rows: SharingRows
     views: TrainingViews
     on_data: Family
     family: Family
@@ -75,10 +76,10 @@ class Search:
         return self.rows.intercept(self.coefs)
 
 
-class BaseCV(LinearPredictor):
+class BaseCV(CallbackSupportMixin, LinearPredictor):
     """Choose the strength of `_regressor` from the grid that the parameter `_grid_parameter` gives.
 
-    A subclass says whether it leaves rows out one by one, and may have other scores.
+    A subclass says whether its penalty is quadratic, and may score by a criterion.
     """
 
     _regressor: ClassVar[type[BaseRegularized]]
@@ -120,19 +121,20 @@ class BaseCV(LinearPredictor):
         ConvergenceWarning
             If the duality gap of a fit is above `tol`.
         """
+        context = self._init_callback_context(max_subtasks=1)
         with unchanged_on_error(self):
+            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
             self._check_parameters()
-            routed = self._route(sample_weight, params)
             X, y, weights = self._check_data(X, y, sample_weight)
+            routed = self._route(weights, params)
             self._forget()
             search = self._search(X, y, weights, routed["splitter"])
-            if routed["scorer"].get("sample_weight") is sample_weight is not None:
-                routed["scorer"]["sample_weight"] = weights
-            scores = self._scores(search, self._scorer(routed["scorer"], len(y)))
+            scores = self._scores(search, self._scorer(routed["scorer"], len(y)), context)
             index = self._choose(search, scores)
             gap = self._refit(search, index, X.dtype)
             self._warn_of_gap(max(gap, scores.gap))
             self._warn_at_edge(search, index)
+            context.call_on_fit_task_end(estimator=self, X=X, y=y)
             return self
 
     def get_metadata_routing(self):
@@ -181,11 +183,11 @@ class BaseCV(LinearPredictor):
                 "(cv=None) does not have with `scoring`. Use scoring=None, or folds such as cv=5."
             )
 
-    def _route(self, sample_weight: Any, params: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        """Return the metadata for the splitter and for the scorer."""
+    def _route(self, weights: NDArray | None, params: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """Return the metadata for the splitter and for the scorer; weights are (n,)."""
         extra = set(params)
-        if not (sample_weight is None or isinstance(sample_weight, Real)):
-            params = {**params, "sample_weight": sample_weight}
+        if weights is not None:
+            params = {**params, "sample_weight": weights}
         if get_config()["enable_metadata_routing"]:
             routed = process_routing(self, "fit", **params)
             scored = routed.scorer.score if self.scoring is not None else {}
@@ -235,25 +237,27 @@ class BaseCV(LinearPredictor):
             raise ValueError(
                 "Leaving one out needs two rows of positive weight; got n_samples=1. Use `cv`."
             )
+        if self._is_quadratic and data.is_large_and_sparse:
+            raise ValueError(
+                f"A closed form takes a dense matrix of the smaller side of X, {data.X.shape}; for "
+                f"sparse X it may be {LARGE_SIDE}. Use folds, such as cv=5."
+            )
         return []
 
     def _search(self, X: Any, y: NDArray, weights: NDArray | None, params: dict) -> Search:
         """Return the grid, the folds, and the path of all data along the grid."""
         values, model = self._given_values(), self._model()
         rows = Rows.from_data(X, y, weights, self.fit_intercept)
-        on_data = Family(model, rows)
-        values = (
-            on_data.grid(getattr(self, self._grid_parameter), self.eps)
-            if values is None
-            else values
-        )
         data = Data.of(X, y, weights, rows)
         views = TrainingViews(data, rows, self._folds(X, data, params))
-        family = Family(model, views.whole, rows) if views.uses_moments else on_data
+        family = Family(model, views.whole)
+        on_data = Family(model, views.rows, views.whole) if views.uses_moments else family
+        if values is None:
+            values = family.grid(getattr(self, self._grid_parameter), self.eps)
         path = list(family.solutions(values))
-        return Search(model, data, rows, views, on_data, family, values, path)
+        return Search(model, data, views.rows, views, on_data, family, values, path)
 
-    def _scores(self, search: Search, scorer: Scorer | None) -> Scores:
+    def _scores(self, search: Search, scorer: Scorer | None, context: Any) -> Scores:
         """Return the scores of the values."""
         if self.criterion is not None:
             return self._by_criterion(search)
@@ -261,7 +265,7 @@ class BaseCV(LinearPredictor):
         if self._leaves_one_out:
             path = search.coefs, search.intercepts
             return by_leaving_one_out(search.family, data, search.rows, values, scorer, path)
-        watch = progress(len(search.views.folds), self.verbose)
+        watch = Watch(self, context, len(search.views.folds), self.verbose)
         return by_folds(search.model, search.views, values, scorer, self.n_jobs, watch)
 
     def _choose(self, search: Search, scores: Scores) -> int:

@@ -32,7 +32,7 @@ from ._strength_axis import NumberFormatter
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", "-.", ":")  # one after the other, as the colours are used up
 REST = "#BBBBBB"
-DARKER = 0.75  # than their lines are the names: thin letters need contrast
+DARKER = 0.65  # are the names than their lines, for the contrast of 4.5:1 that WCAG asks of text
 MARK = "#444444"
 MARK_STYLES = ("--", ":", "-.")  # from the weakest on
 NAME_SIZE = "small"

@@ -121,8 +121,11 @@ class DropoutRegressorCV(BaseCV):
     >>> from skreg import DropoutRegressorCV
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = DropoutRegressorCV(selection="1se").fit(X, y)
-    >>> model.mse_path_.shape
-    (50, 1)
+    >>> print(f"{model.dropout_rate_:.2f} in place of {model.dropout_rate_min_:.3f}")
+    0.36 in place of 0.004
+    >>> model.coef_.round(1)
+    array([  21.9, -123.2,  371.3,  238.1,  -11.3,  -53.8, -171.6,  121.7,
+            317.7,  111.9])
     """
 
     _regressor = DropoutRegressor

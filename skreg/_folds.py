@@ -3,7 +3,8 @@
 Where the features are few, the moments of each test block are computed once, and the training
 moments of a fold are those of all other blocks merged: one pass over the data serves all folds.
 They are merged and never subtracted, which would lose the digits of a block that is small beside
-the others. With many features a fold is the whole design with weight zero on its test rows.
+the others. With many features a fold is the whole design with weight zero on its test rows, and
+where the ridge weighs the features alike in all folds, their n x n sides are cut from one.
 
 Any splitter will do. Consecutive folds whose test sets are disjoint share blocks as long as each
 trains on all of its other rows; a fold that does not is taken on its own.
@@ -12,7 +13,7 @@ trains on all of its other rows; a fold that does not is taken on its own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property, reduce
 from operator import add
 from typing import Any
@@ -25,6 +26,7 @@ from ._family import moments_suffice
 from ._moments import Moments
 from ._moments_view import MomentsView
 from ._rows import Rows
+from .solvers.ridge import LARGE_SIDE
 
 CHUNK_BYTES = 2**25  # of rows copied, and of coefficients and predictions held, at a time
 MOMENTS_BYTES = 2**28  # that the moments of all folds may take
@@ -65,6 +67,11 @@ class Data:
     fit_intercept: bool
     shift: NDArray
 
+    @cached_property
+    def kernel(self) -> Kernel:
+        """The kernel that the views share."""
+        return Kernel(self)
+
     @classmethod
     def of(cls, X: Any, y: NDArray, weights: NDArray | None, whole: Rows) -> Data:
         """Return the data of which `whole` is the view, sharing what that has prepared."""
@@ -72,15 +79,15 @@ class Data:
             return cls(whole.X, y, weights, whole.fit_intercept, whole.shift)
         return cls(X, y, weights, whole.fit_intercept, np.zeros(X.shape[1]))
 
-    def index(self, rows: Rows) -> NDArray:
-        """Return which of the data the rows of a view of all of them are: it may leave some out."""
-        whole = rows.shape[0] == len(self.y)
-        return np.arange(len(self.y)) if whole else np.flatnonzero(self.weights)
-
     @property
     def n_counted(self) -> int:
         """Return how many rows have a positive weight."""
         return len(self.y) if self.weights is None else int(np.count_nonzero(self.weights))
+
+    @property
+    def is_large_and_sparse(self) -> bool:
+        """Return whether X is iterated on, not factored."""
+        return sparse.issparse(self.X) and min(self.X.shape) > LARGE_SIDE
 
     @property
     def total(self) -> float:
@@ -92,11 +99,18 @@ class Data:
         n_targets = 1 if self.y.ndim == 1 else self.y.shape[1]
         return 8 * n_targets * max(self.X.shape[1], len(rows))
 
-    def view(self, counts: NDArray) -> Rows:
+    def view(self, counts: NDArray) -> SharingRows:
         """Return the view of the rows, each `counts` (n,) times."""
         weights = counts.astype(float) if self.weights is None else self.weights * counts
         rows = Rows.from_data(self.X, self.y, weights, self.fit_intercept)
-        return replace(rows, mean=rows.mean + self.shift, shift=rows.shift + self.shift)
+        rows = replace(rows, mean=rows.mean + self.shift, shift=rows.shift + self.shift)
+        return self.sharing(rows, weights)
+
+    def sharing(self, rows: Rows, weights: NDArray | None) -> SharingRows:
+        """Return the view of data weighing `weights` (n,), which may leave out those of none."""
+        everything = rows.shape[0] == len(self.y)
+        index = np.arange(len(self.y)) if everything else np.flatnonzero(weights)
+        return SharingRows.of(rows, index, self.kernel)
 
     def moments(self, rows: NDArray) -> Moments | None:
         """Return the moments of the rows (k,), or None if none of them has weight."""
@@ -129,6 +143,50 @@ class Data:
         step = max(1, len(rows) if sparse.issparse(self.X) else few)
         for start in range(0, len(rows), step):
             yield slice(start, start + step)
+
+
+@dataclass
+class Kernel:
+    """X diag(scale^2) X' (n, n) of all rows, centred, for the scale (p,) first asked for."""
+
+    data: Data
+    scale: NDArray | None = None
+    values: NDArray | None = None
+
+    def of(self, scale: NDArray, view: Rows) -> NDArray | None:
+        """Return the kernel for `scale` (p,), or None if it is not the one at hand.
+
+        It does not matter where the columns of `view` are constant: there, centring leaves nothing.
+        """
+        if self.scale is None:
+            rows = Rows.from_data(self.data.X, self.data.y, None, self.data.fit_intercept)
+            self.scale, self.values = scale, rows.kernel(scale) * len(self.data.y)
+        differs = self.scale != scale
+        if differs.any():
+            differs &= ~(view.constant() & view.fit_intercept)
+        return None if differs.any() else self.values
+
+
+@dataclass(frozen=True)
+class SharingRows(Rows):
+    """`Rows` that take their kernel from that of all data, of which they are the rows `index`."""
+
+    index: NDArray
+    shared: Kernel
+
+    @classmethod
+    def of(cls, rows: Rows, index: NDArray, shared: Kernel) -> SharingRows:
+        """Return the view `rows` with these."""
+        own = {part.name: getattr(rows, part.name) for part in fields(rows)}
+        return cls(**own, index=index, shared=shared)
+
+    def kernel(self, scale: NDArray) -> NDArray:
+        """Return A diag(scale^2) A' (n, n) for column factors scale (p,)."""
+        shared = self.shared.of(scale, self)
+        if shared is None:
+            return super().kernel(scale)
+        part = shared[self.index[:, None], self.index] * np.outer(self.root, self.root)
+        return self.project(self.project(part).T)
 
 
 def consecutive(rows: NDArray) -> NDArray | slice:
@@ -212,7 +270,8 @@ class TrainingViews:
     """The views of the training rows of folds, and that of all rows, of one kind."""
 
     def __init__(self, data: Data, whole: Rows, folds: Sequence[Fold]) -> None:
-        self.data, self.folds, self._rows = data, folds, whole
+        self.data, self.folds = data, folds
+        self.rows = data.sharing(whole, data.weights)
         p = data.X.shape[1]
         counted = slice(None) if data.weights is None else data.weights > 0
         trained = [np.count_nonzero(fold.counts[counted]) for fold in folds]
@@ -230,10 +289,10 @@ class TrainingViews:
     def whole(self) -> Any:
         """The view of all rows."""
         if not self.uses_moments:
-            return self._rows
+            return self.rows
         if self._groups and len(self._groups[0].folds) > 1:
             return self._finish(merge(self._first_blocks))
-        return MomentsView.from_rows(self._rows)
+        return MomentsView.from_rows(self.rows)
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the view of the training rows of each fold."""

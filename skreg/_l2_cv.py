@@ -123,8 +123,10 @@ class L2RegressorCV(BaseCV):
     >>> from skreg import L2RegressorCV
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = L2RegressorCV().fit(X, y)
-    >>> model.mse_path_.shape
-    (100, 1)
+    >>> print(f"{model.l2_lambda_:.2g}, or {model.lambda_1se_:.2g} within one standard error")
+    9.1e-06, or 0.0014 within one standard error
+    >>> print(f"{model.mse_mean_.min():.1f} on rows left out")
+    2999.8 on rows left out
     """
 
     _regressor = L2Regressor

@@ -53,7 +53,7 @@ def from_columns(A: NDArray, most: int, origin: NDArray | float = 0.0) -> LeastS
     `origin` (f,) is how far each column was from zero before it was centred: it was rounded there.
     """
     norms = _safe_norms(np.sqrt(np.einsum("ij,ij->j", A, A)))
-    U, s, Vt = linalg.svd(A / norms, full_matrices=False, check_finite=False)
+    U, s, Vt = np.linalg.svd(A / norms, full_matrices=False)
     noise = np.sqrt(Vt**2 @ np.broadcast_to((origin / norms) ** 2, A.shape[1]))
     tolerance = max(*A.shape, FEW) * EPS * np.maximum(s[:1], noise[: len(s)])
     rank = min(_leading(s > tolerance), most)
@@ -66,7 +66,7 @@ def from_gram(G: NDArray, most: int, noise: float = 1.0) -> LeastSquares:
     `noise` is the rounding error of G in units of its diagonal's.
     """
     norms = _safe_norms(np.sqrt(np.maximum(np.diag(G), 0.0)))
-    eigenvalues, V = linalg.eigh(G / np.outer(norms, norms), check_finite=False)
+    eigenvalues, V = np.linalg.eigh(G / np.outer(norms, norms))
     order = np.argsort(eigenvalues)[::-1]
     tolerance = 10 * len(G) * EPS * noise * eigenvalues[order[:1]]
     rank = min(_leading(eigenvalues[order] > tolerance), most)
@@ -87,8 +87,13 @@ def _leading(mask: NDArray) -> int:
 def _factors(norms: NDArray, s: NDArray, V: NDArray) -> LeastSquares:
     """Return T and B from the norms D (f,), singular values (r,) and right vectors V (f, r)."""
     to_basis = V / s / norms[:, None]
-    if V.shape[1] in (0, V.shape[0]):  # rank zero is more than some versions of LAPACK can take
+    if len(s) in (0, len(V)):  # of rank 0 LAPACK wants to hear nothing
         return LeastSquares(to_basis, to_basis)
-    Q, R = linalg.qr(norms[:, None] * V, mode="economic", check_finite=False)
-    back = linalg.solve_triangular(R, np.diag(1.0 / s), trans="T", check_finite=False)
-    return LeastSquares(to_basis, Q @ back)
+    # Sorted and pivoted, the factors of D V are right to the last row, however small D there.
+    order = np.argsort(norms)[::-1]
+    DV = norms[order, None] * V[order]
+    Q, R, pivots = linalg.qr(DV, mode="economic", pivoting=True, check_finite=False)
+    inverse = linalg.solve_triangular(R, np.diag(1.0 / s)[pivots], trans="T", check_finite=False)
+    back = np.empty_like(V)
+    back[order] = Q @ inverse
+    return LeastSquares(to_basis, back)

@@ -26,35 +26,34 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import linalg
 
 from . import solvers
 from ._family import Family
-from ._folds import Data
+from ._folds import Data, SharingRows
 from ._linalg import EPS
 from ._rows import Rows
 from .solvers.elimination import Elimination
 from .solvers.spectral import Dual, Primal, Spectrum, spectrum
 
-BLOCK_BYTES = 2**22  # of errors at a time
 SATURATED = 1e-10  # of 1 - h: at less than that, rounding decides
 
 Factors = Spectrum | Elimination
 Errors = Iterator[tuple[NDArray, NDArray, NDArray]]
 
 
-def left_out_errors(family: Family, data: Data, rows: Rows, values: NDArray) -> Errors:
+def left_out_errors(family: Family, data: Data, rows: SharingRows, values: NDArray) -> Errors:
     """Yield indices of values (k,) and of rows (r,), and their errors when left out (k, ..., r).
 
     `family` poses the problems of the estimator on all of the data, and `rows` is the view of it.
     Rows of weight zero are not among them.
     """
-    index = data.index(rows)
     for ks, factors, ts in factorisations(family, rows, values):
         for some, errors, room in _errors(factors, rows, ts):
             errors = errors / rows.root[some]
             for k, i in np.argwhere(np.broadcast_to(room <= SATURATED, (len(ks), len(some)))):
-                errors[k, ..., i] = _refit_error(family, data, values[ks[k]], index[some[i]])
-            yield ks, index[some], errors
+                errors[k, ..., i] = _refit_error(family, data, values[ks[k]], rows.index[some[i]])
+            yield ks, rows.index[some], errors
 
 
 def factorisations(
@@ -96,12 +95,7 @@ def _errors(factors: Factors, rows: Rows, ts: NDArray) -> Errors:
 
 def _is_saturated(problem: Elimination) -> bool:
     """Return whether least squares of the free features fits every row."""
-    return rank(problem) + len(problem.view.overlap) >= np.count_nonzero(problem.view.counted)
-
-
-def rank(problem: Elimination) -> int:
-    """Return the rank of the columns of the free features."""
-    return problem.factors.to_basis.shape[1] if len(problem.free) else 0
+    return problem.rank + len(problem.view.overlap) >= np.count_nonzero(problem.view.counted)
 
 
 def _kernel(problem: Elimination) -> Dual:
@@ -116,15 +110,33 @@ def _unpenalised(factors: None, rest: Rows, room: NDArray, ts: NDArray) -> Error
 
 
 def _primal(factors: Primal, rest: Rows, room: NDArray, ts: NDArray) -> Errors:
-    """Yield the errors from the p x p side."""
-    inverse = 1.0 / (factors.eigenvalues + ts[:, None])
-    along = rest.evaluate(np.zeros(rest.coef_shape))[0] @ factors.vectors
-    weights = (_amid(inverse, along.ndim + 1) * along).reshape(-1, along.shape[-1])
-    for some, image in _small_blocks(rest, factors.vectors, len(weights)):
-        fitted = (weights @ image.T).reshape(len(ts), *along.shape[:-1], -1)
-        residual = rest.target[..., some] - fitted
-        left = room[some] - inverse @ np.square(image, out=image).T
-        yield some, residual / _amid(left, residual.ndim), left
+    """Yield the errors from the p x p side.
+
+    In the terms of the unit columns of Z, all m strengths are mixtures of a few.
+    """
+    size = factors.eigenvalues + max(ts.min(), factors.noise)
+    mixing, few = _low_rank(size * factors.inverse(ts[:, None]))
+    along = np.expand_dims(factors.image / np.sqrt(size), -2) * few  # (..., l, k)
+    flat = along.reshape(-1, along.shape[-1])
+    index = np.arange(rest.shape[0])
+    for rows, image in rest.images(
+        factors.vectors / np.sqrt(size), len(flat) * len(ts) // len(few)
+    ):
+        fitted = mixing @ (flat @ image.T).reshape(*along.shape[:-1], -1)  # (..., m, r)
+        left = room[rows] - mixing @ (few @ np.square(image, out=image).T)
+        errors = np.subtract(np.expand_dims(rest.target[..., rows], -2), fitted, out=fitted)
+        errors /= left
+        yield index[rows], np.moveaxis(errors, -2, 0), left
+
+
+def _low_rank(shares: NDArray) -> tuple[NDArray, NDArray]:
+    """Return factors (m, l) and (l, k) of an array (m, k) of numbers up to 1, to rounding."""
+    Q, R, order = linalg.qr(shares, mode="economic", pivoting=True, check_finite=False)
+    size = np.abs(np.diag(R))
+    rank = max(1, np.count_nonzero(size > EPS * size[0]))
+    few = np.empty((rank, shares.shape[1]))
+    few[:, order] = R[:rank]
+    return Q[:, :rank], few
 
 
 def _dual(factors: Dual, rest: Rows, room: NDArray, ts: NDArray) -> Errors:
@@ -152,16 +164,6 @@ def _dual(factors: Dual, rest: Rows, room: NDArray, ts: NDArray) -> Errors:
 
 WAYS = {Primal: _primal, Dual: _dual, type(None): _unpenalised}
 """How to get the errors from which factors."""
-
-
-def _small_blocks(rest: Rows, V: NDArray, n_each: int) -> Iterator[tuple[NDArray, NDArray]]:
-    """Yield rows (r,) and their part of A V (r, k), few enough for `n_each` errors per row."""
-    index = np.arange(rest.shape[0])
-    step = max(1, BLOCK_BYTES // (8 * n_each))
-    for rows, images in rest.images(V):
-        some = index[rows]
-        for start in range(0, len(some), step):
-            yield some[start : start + step], images[start : start + step]
 
 
 def _amid(values: NDArray, ndim: int) -> NDArray:

@@ -60,6 +60,11 @@ class MomentsView:
         return len(self.mean)
 
     @property
+    def dimension(self) -> int:
+        """Return the largest rank that A can have: p, as nobody counted the rows."""
+        return self.n_features
+
+    @property
     def coef_shape(self) -> tuple[int, ...]:
         """Return the shape (..., p) of coefficients."""
         return self.cross.shape
@@ -133,7 +138,7 @@ class MomentsView:
 
     def factor(self, features: NDArray) -> _linalg.LeastSquares:
         """Return the least-squares factors of the columns `features` (f,) of A."""
-        return _linalg.from_gram(self.block(features), len(features))
+        return _linalg.from_gram(self.block(features), self.dimension)
 
     def project_out(self, features: NDArray, factors: _linalg.LeastSquares) -> MomentsView:
         """Return the view with the span of the columns `features` (f,) projected out of A and b."""

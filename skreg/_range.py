@@ -17,8 +17,8 @@ from scipy import sparse
 
 from . import _columns
 
-LARGEST, SMALLEST = 1e75, 1e-75
-SUSPICIOUS = 1e50  # of the means and of some rows: from there on all entries are looked at
+LARGEST, SMALLEST = 1e50, 1e-50
+SUSPICIOUS = 1e30  # of the means and of some rows: from there on all entries are looked at
 ORDINARY = 1e-30, 1e30  # between these no penalty needs to be compared with the data
 OVERWHELMING = 1e200  # a ridge that leaves no digit of a coefficient, whatever the data
 # Coefficients are at most |b| / (EPS |A_j|). So these shares of |A_j| |b| and |A_j|^2 are worth
@@ -99,7 +99,8 @@ def trim(view: Any, penalty: Any) -> Any:
     """Return the penalty without the weights that are out of all proportion to the data."""
     penalty = _without_vanishing(view, penalty)
     weights = np.concatenate(penalty.finite)
-    if not np.any((weights > 0) & ((weights < ORDINARY[0]) | (weights > ORDINARY[1]))):
+    ordinary = (weights > ORDINARY[0]) & (weights < ORDINARY[1])
+    if np.all(ordinary | (weights == 0)):
         return penalty
     moments = view.second_moments("mean" if view.fit_intercept else "zero")
     reach = np.sqrt(moments * np.max(view.target_norm2))  # of correlations
@@ -113,6 +114,8 @@ def trim(view: Any, penalty: Any) -> Any:
 def _without_vanishing(view: Any, penalty: Any) -> Any:
     """Return the penalty without the columns too small to square, if it makes them as small."""
     columns = view.vanishing
+    if not columns.any():
+        return penalty
     needed = penalty.l1 <= SMALLEST * np.sqrt(np.max(view.target_norm2))
     refuse_vanishing(columns & needed & (penalty.ridge <= SMALLEST))
     return penalty.exclude(columns)

@@ -27,7 +27,8 @@ from . import _columns, _linalg, _range
 from ._gram import KeptGram
 
 IGNORED = 1e-100  # of the largest weight, up to which a row does not count: no digit would change
-BLOCK_BYTES = 2**23
+BLOCK_BYTES = 2**23  # of rows worked on at a time
+CACHED_BYTES = 2**20  # of those that several passes go over
 FEW_COLUMNS = 0.1  # share of nonzero coefficients up to which their columns are worth a copy
 MOST_FREE = 5000  # features of a sparse X that may go without a penalty
 FEW_ROWS = 0.25  # share of rows that count from which a dense X keeps those that do not, uncopied
@@ -128,6 +129,11 @@ class Rows:
         """Return the mask (n,) of the rows of positive weight."""
         return self.root > 0
 
+    @property
+    def dimension(self) -> int:
+        """Return the largest rank that A can have: the rows, less what is projected out."""
+        return np.count_nonzero(self.counted) - self.basis.shape[1]
+
     @cached_property
     def target_norm2(self) -> NDArray:
         """Return |b|^2 (...)."""
@@ -184,7 +190,7 @@ class Rows:
             variance = mean_variance_axis(X, axis=0, weights=mass)[1]
         else:
             drift, square = np.zeros(self.shape[1]), np.zeros(self.shape[1])
-            for rows in self._blocks():
+            for rows in self._blocks(self.n_features, BLOCK_BYTES):
                 deviation = self.X[rows] - (self.mean - self.shift)
                 drift += mass[rows] @ deviation
                 square += mass[rows] @ np.square(deviation, out=deviation)
@@ -256,7 +262,9 @@ class Rows:
             left = self._weighted_columns(S)
             return (left.T @ (left if T is None else self._weighted_columns(T))).toarray() - overlap
         gram = np.zeros(overlap.shape)
-        for rows in self._blocks(at_least=4 * max(overlap.shape)):  # else adding up counts
+        # Blocks of few rows would spend their time on adding up.
+        most = max(BLOCK_BYTES, 32 * self.n_features * max(overlap.shape))
+        for rows in self._blocks(self.n_features, most):
             left = self._some(S, rows)
             right = left if T is None else self._some(T, rows)
             gram += left.T @ (right if self.uniform else self.root[rows, None] ** 2 * right)
@@ -300,17 +308,24 @@ class Rows:
         others = slice(int(self.fit_intercept), None)
         return columns - self.basis[rows, others] @ self.overlap[others, S]
 
-    def images(self, V: NDArray) -> Iterator[tuple[slice, NDArray]]:
-        """Yield slices of rows and those rows of A V (|slice|, k), for V (p, k)."""
+    def images(self, V: NDArray, n_each: int = 0) -> Iterator[tuple[slice | NDArray, NDArray]]:
+        """Yield the rows that count and those rows of A V (r, k), for V (p, k).
+
+        Few enough at a time to stay in the cache, also beside `n_each` numbers per row.
+        """
         X = self.X.tocsr() if self.is_sparse else self.X
         basis = self.basis @ np.eye(len(self.overlap))  # of a sparse X it may be an operator
-        within = self.overlap @ V
-        for rows in self._blocks():
-            yield rows, self.root[rows, None] * (X[rows] @ V) - basis[rows] @ within
+        within, root = self.overlap @ V, self.root.max()
+        V = V * root if self.uniform else V
+        for rows in self._blocks(max(self.n_features, n_each), CACHED_BYTES):
+            image = X[rows] @ V
+            if not self.uniform:
+                image *= self.root[rows, None]
+            image -= basis[rows] @ within
+            yield rows, image
 
     def factor(self, features: NDArray) -> _linalg.LeastSquares:
         """Return the least-squares factors of the columns `features` (f,) of A."""
-        most = np.count_nonzero(self.counted) - self.basis.shape[1]
         if self.is_sparse:
             if len(features) > MOST_FREE:
                 raise ValueError(
@@ -321,10 +336,10 @@ class Rows:
             # Centring a Gram matrix rounds at the size of the moments that are not centred.
             raw, centred = self._stored_moments()[features], gram.diagonal()
             noise = np.max(np.divide(raw, centred, where=centred > 0, out=np.ones_like(raw)))
-            return _linalg.from_gram(gram, most, noise)
+            return _linalg.from_gram(gram, self.dimension, noise)
         columns = self.project(self.columns(features).T).T
         origin = np.abs(self.mean[features]) if self.fit_intercept else 0.0
-        return _linalg.from_columns(columns, most, origin)
+        return _linalg.from_columns(columns, self.dimension, origin)
 
     def project_out(self, features: NDArray, factors: _linalg.LeastSquares) -> Rows:
         """Return the view with the span of the columns `features` (f,) projected out of A and b."""
@@ -364,11 +379,13 @@ class Rows:
             residual = residual - (self.basis @ (self.basis.T @ residual.T)).T
         return residual
 
-    def _blocks(self, at_least: int = 1) -> Iterator[slice | NDArray]:
-        """Yield the rows that count in parts of about BLOCK_BYTES, as slices where they can be."""
-        n, p = self.shape
-        step = max(at_least, BLOCK_BYTES // (8 * p))
-        for start in range(0, n, step):
+    def _blocks(self, n_each: int, most: int) -> Iterator[slice | NDArray]:
+        """Yield the rows that count, as slices where they can be.
+
+        In parts of `most` bytes with `n_each` numbers per row.
+        """
+        step = max(1, most // (8 * n_each))
+        for start in range(0, self.shape[0], step):
             rows = slice(start, start + step)
             counted = self.counted[rows]
             if counted.all():

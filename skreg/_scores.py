@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -21,15 +20,12 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
+from ._callbacks import Watch
 from ._family import Family
-from ._folds import CHUNK_BYTES, Data, Fold, TrainingViews
+from ._folds import CHUNK_BYTES, Data, Fold, SharingRows, TrainingViews
 from ._loo import left_out_errors
-from ._rows import Rows
 from ._selection import fold_statistics
 from ._solution import Solution
-
-Watch = Callable[[int], AbstractContextManager]
-"""Is entered with the number of a fold and left when that is done."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,8 @@ def by_folds(
     with warnings.catch_warnings():
         # Coordinate descent silences this itself, but filters are not the threads' own.
         warnings.filterwarnings("ignore", "Objective did not converge", ConvergenceWarning)
-        results = Parallel(n_jobs=n_jobs, prefer="threads")(jobs)
+        with watch.folds():
+            results = Parallel(n_jobs=n_jobs, prefer="threads")(jobs)
     errors, scores, gaps = zip(*results, strict=True)
     mse_path = np.array(errors).T
     mean, se = fold_statistics(mse_path)
@@ -114,7 +111,7 @@ def _score_fold(
     """Return the mean squared errors (m,) and scores of a fold, and the largest relative gap."""
     weights = None if data.weights is None else data.weights[fold.test]
     y, errors, scores, gap = data.y[fold.test], [], [], 0.0
-    with watch(k):
+    with watch.fold(k):
         for some in _chunks(Family(model, view).solutions(values), data.size_of(fold.test)):
             coefs = np.array([solution.coef for solution in some])
             predictions = data.predictions(fold.test, coefs, view.intercept(coefs))
@@ -128,7 +125,7 @@ def _score_fold(
 def by_leaving_one_out(
     family: Family,
     data: Data,
-    rows: Rows,
+    rows: SharingRows,
     values: NDArray,
     scorer: Scorer | None,
     path: tuple[NDArray, NDArray],
@@ -173,7 +170,8 @@ class _Running:
         """Take in the values (k, r) of the quantities ks (k,) on rows of weights (r,)."""
         own = weights.sum()
         mean = values @ weights / own
-        spread = np.square(values - mean[:, None]) @ weights
+        deviation = values - mean[:, None]
+        spread = np.square(deviation, out=deviation) @ weights
         delta, total = mean - self.mean[ks], self.weight[ks] + own
         self.spread[ks] += spread + delta**2 * (self.weight[ks] * own / total)
         self.mean[ks] += delta * (own / total)
@@ -186,7 +184,8 @@ class _Running:
 
 def _squares(errors: NDArray) -> NDArray:
     """Return the squares (m, r) of errors (m, ..., r), averaged over targets."""
-    return np.square(errors).reshape(len(errors), -1, errors.shape[-1]).mean(axis=1)
+    squares = np.square(errors)
+    return squares if squares.ndim == 2 else squares.mean(axis=1)
 
 
 def _chunks(solutions: Iterator[tuple[Solution, str]], each: int) -> Iterator[list[Solution]]:

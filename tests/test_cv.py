@@ -12,7 +12,7 @@ from oracles import assert_certified, regression
 from sklearn import config_context
 from sklearn.datasets import make_regression
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import get_scorer, make_scorer, mean_squared_error
+from sklearn.metrics import get_scorer, mean_squared_error
 from sklearn.model_selection import GroupKFold, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -402,13 +402,11 @@ def test_metadata_needs_routing_and_a_taker():
     groups = np.arange(20) % 4
     with pytest.raises(ValueError, match="enable_metadata_routing=True"):
         L1RegressorCV(cv=GroupKFold(3)).fit(X_, Y_, groups=groups)
-    with config_context(enable_metadata_routing=True):
-        with pytest.raises(TypeError, match=r"got unexpected argument.*groups"):
-            L1RegressorCV(cv=KFold(3)).fit(X_, Y_, groups=groups)
-        scorer = make_scorer(mean_squared_error)
-        model = L1RegressorCV(cv=3, scoring=scorer).set_fit_request(sample_weight=True)
-        with pytest.raises(ValueError, match=r"sample_weight.* but are not explicitly set"):
-            model.fit(X_, Y_, sample_weight=np.ones(20))
+    with (
+        config_context(enable_metadata_routing=True),
+        pytest.raises(TypeError, match=r"got unexpected argument.*groups"),
+    ):
+        L1RegressorCV(cv=KFold(3)).fit(X_, Y_, groups=groups)
 
 
 @not_at_the_edge
@@ -488,3 +486,34 @@ def test_the_design_is_not_copied(cls, shape, cv):
 
 def test_every_fold_and_value_is_in_the_path_of_the_package():
     assert {cls.__name__ for cls in REGRESSOR} <= set(skreg.__all__)
+
+
+def test_a_sparse_design_too_large_to_factor_needs_folds(monkeypatch):
+    from skreg import _folds
+    from skreg.solvers import ridge
+
+    for module in (_folds, ridge):
+        monkeypatch.setattr(module, "LARGE_SIDE", 3)
+    X, y = regression(30, 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        for options in ({}, {"criterion": "gcv"}):
+            with pytest.raises(ValueError, match="Use folds, such as cv=5"):
+                L2RegressorCV(VALUES, **options).fit(sp.csr_array(X), y)
+        folds = L2RegressorCV(VALUES, cv=5).fit(sp.csr_array(X), y)
+        dense = L2RegressorCV(VALUES, cv=5).fit(X, y)
+    assert_allclose(folds.mse_path_, dense.mse_path_, rtol=1e-7)
+
+
+@each
+@not_at_the_edge
+def test_without_any_feature_in_use_the_mean_is_left(cls):
+    X, y = regression(30, 4)
+    for cv in (None, 5):
+        model = grid(cls, cv=cv, penalty_weights=np.full(4, np.inf)).fit(X, y)
+        assert_array_equal(model.coef_, np.zeros(4))
+        assert_allclose(model.intercept_, y.mean())
+    if cls is not L1RegressorCV:
+        model = grid(cls, penalty_weights=np.full(4, np.inf)).fit(X, y)
+        expected = np.mean(((y - y.mean()) * 30 / 29) ** 2)
+        assert_allclose(model.mse_mean_, np.full(5, expected), rtol=1e-12)

@@ -786,6 +786,34 @@ def test_names_have_the_colour_of_their_lines_darker():
         assert_allclose(shown * color.sum(), color * shown.sum(), atol=1e-12)
 
 
+def test_names_and_marks_have_the_contrast_that_wcag_asks_of_text():
+    display = RegularizationPathDisplay(**invented(n_features=7), chosen={"min": 1.0}).plot()
+    for text in display.names_ + display.chosen_names_:
+        luminance = TO_XYZ[1] @ linear_rgb(text.get_color())
+        assert (1 + 0.05) / (luminance + 0.05) >= 4.5  # WCAG 2.2, success criterion 1.4.3
+
+
+def test_long_names_leave_room_for_the_lines():
+    ax = plt.subplots(figsize=(3, 3), dpi=100, layout="constrained")[1]
+    names = [f"a name of twenty {k:03d}" for k in range(4)]
+    display = RegularizationPathDisplay(**invented(), feature_names=names).plot(ax)
+    assert_legible(display.figure_)
+    ends = ax.transAxes.inverted().transform(ax.transData.transform([[0.01, 0.0], [10.0, 0.0]]))
+    assert ends[0, 0] - ends[1, 0] > 0.4
+    assert all("\N{HORIZONTAL ELLIPSIS}" in name.get_text() for name in display.names_)
+
+
+def test_names_that_are_given_come_first(frame):
+    X, y = frame
+    path = regularization_path(L2Regressor(), X, y, values=[1.0])
+    own = [f"own {k}" for k in range(10)]
+    for display in (
+        RegularizationPathDisplay.from_path(path, feature_names=own),
+        RegularizationPathDisplay.from_estimator(L2Regressor(), X, y, feature_names=own),
+    ):
+        assert [name.get_text() for name in display.names_] == own
+
+
 def test_lines_differ_in_colour_or_style():
     display = RegularizationPathDisplay(**invented(n_features=20)).plot(n_labels=14)
     assert len({(line.get_color(), line.get_linestyle()) for line in display.lines_}) == 14
@@ -828,6 +856,12 @@ TO_XYZ = np.array(
 )  # sRGB, IEC 61966-2-1
 
 
+def linear_rgb(color):
+    """The intensities of a colour's red, green and blue."""
+    rgb = np.array(to_rgb(color))
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
 def lab(linear):
     """CIELAB of linear RGB."""
     ratio = TO_XYZ @ np.clip(linear, 0, 1) / (TO_XYZ @ np.ones(3))
@@ -838,8 +872,8 @@ def lab(linear):
 @pytest.mark.parametrize("sight", DICHROMATS)
 def test_colour_blind_readers_tell_the_lines_apart(sight):
     display = RegularizationPathDisplay(**invented(n_features=7)).plot()
-    rgb = np.array([to_rgb(line.get_color()) for line in display.lines_])
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    seen = [lab(np.array(DICHROMATS[sight]) @ color) for color in linear]
+    seen = [
+        lab(np.array(DICHROMATS[sight]) @ linear_rgb(line.get_color())) for line in display.lines_
+    ]
     apart = [np.linalg.norm(one - two) for one, two in itertools.combinations(seen, 2)]
     assert min(apart) > 10  # four times what can just be noticed

@@ -27,12 +27,13 @@ def test_every_estimator_shows_an_example():
         assert ">>> " in getattr(skreg, name).__doc__
 
 
-def test_the_readme_example_prints_what_it_says(capsys):
+def test_the_readme_examples_print_what_it_says(capsys):
     text = README.read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    promised = re.search(r"prints `(.*?)`", text).group(1)
-    exec(code, {})
-    assert capsys.readouterr().out.strip() == promised
+    examples = re.findall(r"```python\n(.*?)```\s+prints `(.*?)`", text, flags=re.DOTALL)
+    assert len(examples) == text.count("```python")
+    for code, promised in examples:
+        exec(code, {})
+        assert capsys.readouterr().out.strip() == promised
 
 
 def test_the_recipes_for_large_data_run(tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ def with_column(values):
 # ---------------------------------------------------------------------------- data
 
 
-@pytest.mark.parametrize("value", [1e76, -1e160, 1e300, -1.7e308])
+@pytest.mark.parametrize("value", [1e51, -1e160, 1e300, -1.7e308])
 @container
 @each
 def test_an_x_whose_products_overflow_is_refused(cls, container, value):
@@ -43,7 +43,7 @@ def test_values_that_cancel_in_a_column_do_not_hide():
         L1Regressor().fit(np.asfortranarray(spoiled), Y)
 
 
-@pytest.mark.parametrize("value", [1e76, -1e160, 1.7e308])
+@pytest.mark.parametrize("value", [1e51, -1e160, 1.7e308])
 @each
 def test_a_y_whose_products_overflow_is_refused(cls, value):
     y = np.column_stack([Y, Y])
@@ -52,14 +52,14 @@ def test_a_y_whose_products_overflow_is_refused(cls, value):
         cls().fit(X, y)
 
 
-@pytest.mark.parametrize("scale", [1e-80, 1e-170, 1e-310])
+@pytest.mark.parametrize("scale", [1e-60, 1e-170, 1e-310])
 @each
 def test_a_target_whose_products_vanish_is_refused(cls, scale):
     with pytest.raises(ValueError, match=r"target of y .* vanish"):
         cls().fit(X, np.column_stack([Y, scale * Y]))
 
 
-@pytest.mark.parametrize("scale", [1e-70, 1e70])
+@pytest.mark.parametrize("scale", [1e-45, 1e45])
 @each
 def test_all_that_is_not_refused_is_fitted(cls, scale):
     """The strengths rescaled with y and X, the fit is that of ordinary numbers."""
@@ -75,7 +75,7 @@ def test_all_that_is_not_refused_is_fitted(cls, scale):
     assert_allclose(scaled.dual_gap_, 0, atol=1e-10 * np.var(Y) * scale**2)
 
 
-TINY = [1e-80, 1e-170, 1e-320]
+TINY = [1e-60, 1e-170, 1e-320]
 
 
 @pytest.mark.parametrize("scale", TINY)
@@ -120,7 +120,7 @@ def test_subnormal_entries_among_others_are_zeros():
     assert_same_fit(L2Regressor().fit(spoiled, Y), L2Regressor().fit(np.where(X > 1, 0.0, X), Y))
 
 
-@pytest.mark.parametrize("value", [1.0, -3.7, 1e70, 1e-70])
+@pytest.mark.parametrize("value", [1.0, -3.7, 1e45, 1e-45])
 @pytest.mark.parametrize("solver", ["cholesky", "dual", "cg"])
 @container
 def test_a_constant_target_leaves_no_dust(solver, container, value):
@@ -152,6 +152,21 @@ def test_a_penalty_beyond_float64_excludes(model):
     assert_array_equal(model.coef_, 0)
     assert model.intercept_ == pytest.approx(Y.mean())
     assert model.dual_gap_ == 0
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e20, 1e45])
+@pytest.mark.parametrize("rank", [5, 4, 3])
+@container
+def test_what_free_features_leave_of_others_is_not_fitted_if_it_is_rounding(container, rank, scale):
+    """All columns lie in the span of the free ones, up to rounding errors above the penalty."""
+    rng = np.random.default_rng(0)
+    design = scale * rng.normal(size=(6, rank)) @ rng.normal(size=(rank, 9))
+    y = rng.normal(size=6)
+    model = L1Regressor(1e-3, penalty_weights=np.where(np.arange(9) < 6, 0.0, 1.0))
+    model.fit(container(design), y)
+    assert np.abs(model.coef_).max() * scale < 100
+    expected = LinearRegression().fit(design / scale, y).predict(design / scale)
+    assert_allclose(model.predict(design), expected, rtol=0, atol=1e-6)
 
 
 @container

@@ -119,6 +119,37 @@ def test_a_fold_is_not_a_copy_of_a_dense_design():
     assert all(np.shares_memory(view.X, X) for view in views)
 
 
+@pytest.mark.parametrize("layout", [np.asarray, sp.csc_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_folds_cut_their_kernel_from_one(layout, weighted, intercept, monkeypatch):
+    """Also where a column is constant in the fold, and so left out of its scale."""
+    X, y, weights, _, _ = data(40, weighted=weighted)
+    X[:18, 4] = 0.5
+    whole = Rows.from_data(layout(X), y, weights, intercept)
+    data_ = Data.of(layout(X), y, weights, whole)
+    scale = np.linspace(0.5, 2.0, 40)
+    made = []
+    make = Rows.kernel
+    monkeypatch.setattr(Rows, "kernel", lambda self, s: (made.append(len(s)), make(self, s))[1])
+    views = TrainingViews(data_, whole, checked_folds(KFold(4).split(X), data_))
+    views.rows.kernel(scale)
+    for view, (train, _) in zip(views, KFold(4).split(X), strict=True):
+        own = Rows.from_data(
+            layout(X[train]), y[train], None if weights is None else weights[train], intercept
+        )
+        left_out = np.where(view.constant() & intercept, 0.0, scale)
+        found, expected = view.kernel(left_out), make(own, scale)
+        mine, theirs = np.flatnonzero(view.root), np.flatnonzero(own.root)
+        assert_allclose(
+            found[np.ix_(mine, mine)], expected[np.ix_(theirs, theirs)], rtol=1e-11, atol=1e-12
+        )
+        assert not found[view.root == 0].any()
+    assert len(made) == 1
+    assert_allclose(view.kernel(2 * scale), 4 * found, rtol=1e-11, atol=1e-12)
+    assert len(made) == 2
+
+
 def test_many_folds_of_many_features_do_without_moments(monkeypatch):
     X, _, _, data_, whole = data(3)
     folds = checked_folds(LeaveOneOut().split(X), data_)

@@ -65,6 +65,17 @@ def test_columns_of_wild_scales_count_alike(way, span):
 
 
 @each_way
+@pytest.mark.parametrize("small", [1e-8, 1e-20, 1e-40])
+def test_a_tiny_column_beside_a_zero_one_keeps_its_digits(way, small):
+    """At less than full rank; the large column may not drown the tiny one."""
+    A, b = TALL[:, :3] * [small, 1.0, 0.0], np.random.default_rng(1).normal(size=12)
+    expected = np.linalg.lstsq(TALL[:, :2], b, rcond=None)[0]
+    actual = solve(factor(A, way), A, b)
+    assert_allclose(actual[:2] * [small, 1.0], expected, rtol=10 * RTOL[way])
+    assert actual[2] == 0
+
+
+@each_way
 @pytest.mark.parametrize("scales", [(1.0, 2.0), (1.0, 1e8), (1e-5, 1.0, 1e5)], ids=str)
 def test_copies_of_wild_scales_share_by_their_scales(way, scales):
     a, b = TALL[:, 0], np.random.default_rng(1).normal(size=12)
@@ -83,6 +94,22 @@ def test_no_more_rank_than_there_can_be():
     A = TALL[:5] - TALL[:5].mean(axis=0)
     assert from_columns(A, 4).to_basis.shape == (5, 4)
     assert from_gram(A.T @ A, 3).to_basis.shape == (5, 3)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_what_centring_rounded_is_no_rank(unit):
+    """A tie is as good as its columns were known where they came from: EPS times the distance."""
+    tie = np.column_stack([TALL[:, 0], TALL[:, 0] + 1e-9 * TALL[:, 1], TALL[:, 2]]) * unit
+    distances = {
+        (0.0, 0.0, 0.0): 3,
+        (1e3, 1e3, 1e3): 3,
+        (1e7, 1e7, 1e7): 2,
+        (0.0, 1e7, 0.0): 2,
+        (0.0, 0.0, 1e7): 3,  # a column that has no part in the tie
+    }
+    for origin, rank in distances.items():
+        factors = from_columns(tie, 12, unit * np.array(origin))
+        assert factors.to_basis.shape == (3, rank), origin
 
 
 def test_what_a_gram_matrix_rounds_at_is_no_rank():

@@ -165,12 +165,11 @@ def test_a_row_that_alone_determines_a_coefficient_is_refitted():
 
 
 def test_small_blocks_of_rows_give_the_same(monkeypatch):
-    from skreg import _loo, _rows
+    from skreg import _rows
 
     X, y = data("tall")
     whole = L2RegressorCV(VALUES).fit(X, y)
-    monkeypatch.setattr(_rows, "BLOCK_BYTES", 5 * 8 * X.shape[1])
-    monkeypatch.setattr(_loo, "BLOCK_BYTES", 3 * 8 * len(VALUES))
+    monkeypatch.setattr(_rows, "CACHED_BYTES", 5 * 8 * X.shape[1])
     small = L2RegressorCV(VALUES).fit(X, y)
     assert_allclose(small.mse_mean_, whole.mse_mean_, rtol=1e-12)
     assert_allclose(small.mse_se_, whole.mse_se_, rtol=1e-12)

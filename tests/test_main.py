@@ -4,6 +4,7 @@ import contextlib
 import io
 import itertools
 import os
+import re
 import subprocess
 import sys
 
@@ -81,6 +82,17 @@ def test_default_command(default_run):
     assert [row[0] for row in rows(output)] == MODELS
     assert lines[-1] == f"figure: {figure}"
     assert max(map(len, lines[:9])) <= 100
+
+
+def test_the_time_of_the_searches_is_compared(default_run):
+    lines = [line for line in default_run[1].splitlines() if "CV chose" in line]
+    assert [line.split()[0] for line in lines] == [f"{name}CV" for name in MODELS[3:]]
+    for line in lines:
+        milliseconds, ratio = re.fullmatch(
+            r"\w+ chose in (\S+) ms, (\S+) times as fast as GridSearchCV", line
+        ).groups()
+        assert float(milliseconds) > 0
+        assert float(ratio) > 0
 
 
 def test_printed_numbers_are_those_of_the_comparison(default_run):

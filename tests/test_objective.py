@@ -138,6 +138,32 @@ def test_the_gap_has_the_digits_that_primal_minus_dual_would_lose():
     assert_allclose(gap, w[0] * 2.0**-20, rtol=1e-14)
 
 
+@pytest.mark.parametrize("ridge", [1e-6, 1e-9, 1e-12])
+def test_a_tiny_ridge_bounds_no_worse_than_none(ridge):
+    """Its conjugate is steep; the dual point of the lasso on augmented rows is as good as ever."""
+    A, b = problem(12, 0)
+    with_ridge, without = (make(([0.1] * 5, [d] * 5, False)) for d in (ridge, 0.0))
+    w = optimum(A, b, ([0.1] * 5, [0.0] * 5, False)) * (1 + 1e-4)
+    r = b - A @ w
+    gaps = [penalty.dual_gap(w, A.T @ r, r @ r) for penalty in (with_ridge, without)]
+    assert_allclose(gaps[0], gaps[1], rtol=1e-2)
+    # Of a ridge alone there is only the steep one, to which the same error is a large one.
+    ridged = make(([0.0] * 5, [ridge] * 5, False))
+    assert ridged.dual_gap(w, A.T @ r, r @ r) > 100 * gaps[0]
+
+
+@each_mix
+def test_the_gap_is_never_more_than_the_objective(mix):
+    """The dual point zero bounds by what the objective is, far from the optimum as well."""
+    A, b = problem(12, 0)
+    penalty = make(mix)
+    for size in (1e-3, 1.0, 1e3):
+        w = np.where(penalty.excluded, 0.0, size * np.array([1.0, 2.0, 3.0, 4.0, 5.0]))
+        r = b - A @ w
+        gap = penalty.dual_gap(w, A.T @ r, r @ r)
+        assert gap <= objective(w, A, b, mix) * (1 + 1e-12)
+
+
 @pytest.mark.parametrize("positive", [False, True])
 def test_zero_is_optimal_from_lambda_max_on_and_not_below(positive):
     A, b = problem(12, 0)

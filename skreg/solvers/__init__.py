@@ -148,7 +148,7 @@ def _minimise(
         row = SOLVERS[name]
         if not row.exact:
             solution = problem.certify(row.run(view, penalty, start, settings))
-        elif problem.is_all:
+        elif problem.is_solved:
             nothing = Solution(np.zeros_like(origin), np.zeros(origin.shape[:-1]), 1)
             solution = problem.complete(nothing)
         else:

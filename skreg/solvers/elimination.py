@@ -54,9 +54,21 @@ class Elimination:
         return other
 
     @property
+    def rank(self) -> int:
+        """Return the rank of the free columns."""
+        return self.factors.to_basis.shape[1] if len(self.free) else 0
+
+    @property
     def is_all(self) -> bool:
         """Whether nothing is left to penalise."""
         return bool(np.all(self.penalty.free | self.penalty.excluded))
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether the free features leave nothing: no other, or no residual for others to meet."""
+        if self.is_all:
+            return True
+        return len(self.free) > 0 and self.factors.to_basis.shape[1] == self.view.dimension
 
     def complete(self, solution: Solution) -> Solution:
         """Return the solution of the rest with the free coefficients, and the gap of the whole."""

@@ -119,10 +119,11 @@ def _rounds(
             return replace(best, n_iter=max(n_iter, 1)), best_point
         settled = working.grow(point) <= MINOR
         stalls += settled
-        at = working.near(point)
+        inside = working.near(point)
+        at = working.features[inside]
         most = GRAM_MOST if stalls < STUCK else GRAM_LAST
         can_finish = not working.by_columns or len(at) <= most
-        problem = working.problem(at, point)
+        problem = working.problem(inside, point)
         if settled and not can_finish:
             aim, epochs = SHRINK * target_gap, LAST_EPOCHS
         else:
@@ -130,7 +131,7 @@ def _rounds(
         x = descend(problem, point.w[at], aim / view.target_norm2, view.target_norm2, epochs)
         n_iter += 1
         if settled and can_finish and (tol < STAGE_TOL or stalls > 1):
-            problem = working.quadratic(at, point) if working.by_columns else problem
+            problem = working.quadratic(inside, point) if working.by_columns else problem
             accuracy = ACCURACY * np.sqrt(view.target_norm2)
             x, steps = finish(problem, x, accuracy, settings.max_iter - n_iter)
             n_iter += steps
@@ -208,31 +209,36 @@ class _WorkingSet:
             self.kept.add(new, multiplied=not self.by_columns)
 
     def near(self, point: _Point) -> NDArray:
-        """Return the features (k,) in or near the support: what others lack the next round sees."""
+        """Return which of the features (k,) are in or near the support.
+
+        What the others lack the next round sees.
+        """
         at = self.features
         if len(at) <= SMALL:
-            return at
+            return np.arange(len(at))
         close = self.penalty.directed(point.correlation[at]) >= NEAR * self.penalty.l1[at]
-        return at[close | (point.w[at] != 0)]
+        return np.flatnonzero(close | (point.w[at] != 0))
 
-    def problem(self, at: NDArray, point: _Point) -> Quadratic | Columns:
-        """Return the problem on the features `at` (k,) in the form that suits the descent."""
+    def problem(self, inside: NDArray, point: _Point) -> Quadratic | Columns:
+        """Return the problem on some of the features (k,), in the form that suits the descent."""
         if self.by_columns:
+            at = self.features[inside]
             columns = self.view.sparse_columns(at)
             return Columns(*columns, self.penalty.l1[at], self.penalty.positive)
-        return self.quadratic(at, point)
+        return self.quadratic(inside, point)
 
-    def quadratic(self, at: NDArray, point: _Point) -> Quadratic:
-        """Return the problem on the features `at` (k,), with the Gram matrix of their columns."""
+    def quadratic(self, inside: NDArray, point: _Point) -> Quadratic:
+        """Return the problem on some of the features (k,), with their Gram matrix."""
+        at = self.features[inside]
         ridge, w = self.penalty.ridge[at], point.w[at]
         if self.by_columns:
             H = self.view.block(at)
         elif len(at) == len(self.features):
             H = self.kept.gram.copy() if ridge.any() else self.kept.gram
         else:
-            inside = np.flatnonzero(np.isin(self.features, at))
             H = self.kept.gram[inside[:, None], inside]
         if ridge.any():
             H.flat[:: len(at) + 1] += ridge
         c = point.correlation[at] - ridge * w + H @ w
+        c = np.where(H.diagonal() > 0, c, 0.0)  # a zero column's is rounding, and nothing stops it
         return Quadratic(H, c, self.penalty.l1[at], self.penalty.positive)

@@ -8,9 +8,10 @@ or, with more features than rows and nothing fixed, from the n x n side,
 
     w(t) = M^-1 A'U (L + t)^-1 U'b,                  A M^-1 A' = U L U'.
 
-A further strength costs two products with the eigenvectors. The diagonal of the hat matrix
-A (A'A + diag(fixed) + t M)^-1 A' (leverages) and its trace (degrees of freedom) come from the same
-factors. Where rounding shows, one refinement with the residual taken on the data corrects it.
+A further strength costs two products with the eigenvectors. From the same factors come the trace of
+the hat matrix A (A'A + diag(fixed) + t M)^-1 A' (degrees of freedom) and, in `_loo.py`, the errors
+on rows left out. Where rounding shows, one refinement with the residual taken on the data corrects
+it.
 """
 
 from __future__ import annotations
@@ -43,17 +44,21 @@ class Factors:
 
     def first(self, t: NDArray) -> NDArray:
         """Return w (..., p) at strengths t (..., 1)."""
-        return self.expand(self.image * self._inverse(t))
+        return self.expand(self.image * self.inverse(t))
 
     def solve(self, q: NDArray, t: NDArray) -> NDArray:
         """Return (A'A + fixed + t M)^-1 q (..., p) for q (..., p) in the range of A'."""
-        return self.expand(self.project(q) * self._inverse(t))
+        return self.expand(self.project(q) * self.inverse(t))
 
-    def _inverse(self, t: NDArray) -> NDArray:
+    def inverse(self, t: NDArray) -> NDArray:
         """Return 1 / (L + t) (..., k), and 0 where that is nothing but rounding."""
         shifted = self.eigenvalues + t
-        noise = len(self.eigenvalues) * EPS * np.max(self.eigenvalues, initial=0.0)
-        return np.divide(1.0, shifted, where=shifted > noise, out=np.zeros_like(shifted))
+        return np.divide(1.0, shifted, where=shifted > self.noise, out=np.zeros_like(shifted))
+
+    @property
+    def noise(self) -> float:
+        """Return the rounding error of the eigenvalues."""
+        return len(self.eigenvalues) * EPS * float(np.max(self.eigenvalues, initial=0.0))
 
 
 @dataclass(frozen=True)
@@ -83,20 +88,17 @@ class Primal(Factors):
         """Return V z (..., p)."""
         return z @ self.vectors.T
 
-    def leverages(self, rows: Any, ts: NDArray) -> Iterator[tuple[slice, NDArray]]:
-        """Yield slices of the rows and their leverages (m, |slice|)."""
-        inverse = self._inverse(ts[:, None])
-        for some, image in rows.images(self.vectors):
-            yield some, inverse @ np.square(image, out=image).T
-
     def trace(self, ts: NDArray) -> NDArray:
-        """Return the sum of the leverages (m,)."""
-        return self._inverse(ts[:, None]) @ self.explained
+        """Return the trace of the hat matrix (m,)."""
+        return self.inverse(ts[:, None]) @ self.explained
 
 
 @dataclass(frozen=True)
 class Dual(Factors):
-    """The n x n side; `vectors` U (n, n), and `scale` (p,) = 1 / varying, 0 for the excluded."""
+    """The n x n side, of the k rows that count.
+
+    `vectors` U (n, k), and `scale` (p,) = 1 / varying, 0 for the excluded.
+    """
 
     scale: NDArray
 
@@ -105,30 +107,31 @@ class Dual(Factors):
         """Factor for the features `kept` (k,), whose ridge is t * varying (k,)."""
         scale = np.zeros(view.n_features)
         scale[kept] = 1.0 / varying
-        eigenvalues, U = _eigh(view.kernel(np.sqrt(scale)))
+        kernel, counted = view.kernel(np.sqrt(scale)), np.flatnonzero(view.counted)
+        if len(counted) < len(kernel):
+            kernel = kernel[counted[:, None], counted]
+        eigenvalues, vectors = _eigh(kernel)
+        U = np.zeros((len(view.counted), len(counted)))
+        U[counted] = vectors
         U = view.project(U.T).T  # the basis is of eigenvalue 0; keep rounding from mixing it in
         return cls(view, eigenvalues, U, view.target @ U, scale)
 
     def project(self, q: NDArray) -> NDArray:
         """Return U'r (..., n) for q = A'r (..., p)."""
         # A M^-1 A' r = U L U'r. What L annihilates, A' does too.
-        return self.view.product(self.scale * q) @ self.vectors * self._inverse(np.zeros(1))
+        return self.view.product(self.scale * q) @ self.vectors * self.inverse(np.zeros(1))
 
     def expand(self, z: NDArray) -> NDArray:
         """Return M^-1 A'U z (..., p)."""
         return self.scale * self.view.correlation(z @ self.vectors.T)
 
-    def leverages(self, rows: Any, ts: NDArray) -> Iterator[tuple[slice, NDArray]]:
-        """Yield slices of the rows and their leverages (m, |slice|)."""
-        yield slice(0, len(self.vectors)), self._shares(ts) @ np.square(self.vectors).T
-
     def trace(self, ts: NDArray) -> NDArray:
-        """Return the sum of the leverages (m,)."""
+        """Return the trace of the hat matrix (m,)."""
         return self._shares(ts).sum(axis=1)
 
     def _shares(self, ts: NDArray) -> NDArray:
         """Return L / (L + t) (m, n)."""
-        return self.eigenvalues * self._inverse(ts[:, None])
+        return self.eigenvalues * self.inverse(ts[:, None])
 
 
 class Spectrum:
@@ -141,7 +144,7 @@ class Spectrum:
     def __init__(self, problem: Elimination, kept: NDArray, fixed: NDArray, varying: NDArray):
         self.problem = problem
         self.view = problem.rest[0]
-        side = Dual if is_wide(self.view, kept) else Primal
+        side = Dual if _is_wide(self.view, kept) else Primal
         self.factors = side.of(self.view, kept, fixed, varying)
 
     def coefs(self, ts: NDArray) -> NDArray:
@@ -175,18 +178,9 @@ class Spectrum:
             return self.view
         return Elimination(rows, self.problem.penalty).rest[0]
 
-    def leverages(self, rows: Any, ts: NDArray) -> Iterator[tuple[slice, NDArray]]:
-        """Yield slices of the rows and the leverages (m, |slice|) of A, without its basis.
-
-        `rows` is the `Rows` view; the basis of `rest(rows)` spans the intercept and the free
-        features.
-        """
-        return self.factors.leverages(self.rest(rows), ts)
-
     def degrees_of_freedom(self, ts: NDArray) -> NDArray:
         """Return the trace of the hat matrix (m,), free features included, the intercept not."""
-        rank = self.problem.factors.to_basis.shape[1] if len(self.problem.free) else 0
-        return rank + self.factors.trace(ts)
+        return self.problem.rank + self.factors.trace(ts)
 
     def _as_column(self, ts: NDArray) -> NDArray:
         """Return strengths (m,) with the axes of coefficients (m, ..., p)."""
@@ -206,7 +200,7 @@ def spectrum(view: Any, unit: Penalty, fixed: NDArray, varying: NDArray) -> Spec
         unit.has_l1,
         problem.is_all,
         np.any(varying == 0),
-        is_wide(view, kept) and np.any(fixed > 0),
+        _is_wide(view, kept) and np.any(fixed > 0),
         view.is_sparse and min(view.shape) > ridge.LARGE_SIDE,
     )
     return None if any(obstacles) else Spectrum(problem, kept, fixed, varying)
@@ -234,6 +228,6 @@ def _eigh(side: NDArray) -> tuple[NDArray, NDArray]:
     return np.maximum(eigenvalues, 0.0), vectors
 
 
-def is_wide(view: Any, kept: NDArray) -> bool:
+def _is_wide(view: Any, kept: NDArray) -> bool:
     """Return whether the view has fewer rows than features `kept` (k,)."""
     return view.has_rows and view.shape[0] < len(kept)

@@ -50,7 +50,9 @@ def lowest(problem):
         J = np.flatnonzero(signs)
         H, right = problem.H[np.ix_(J, J)], problem.c[J] - problem.l1[J] * signs[J]
         root = np.sqrt(np.diag(H))
-        if np.all(root > 0) and np.linalg.matrix_rank(H / np.outer(root, root)) == len(J):
+        if not len(J) or not np.all(root > 0):
+            continue
+        if np.linalg.matrix_rank(H / np.outer(root, root)) == len(J):
             x = np.zeros(K)
             x[J] = np.linalg.solve(H, right)
             if np.array_equal(np.sign(x), signs):

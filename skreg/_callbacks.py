@@ -1,0 +1,65 @@
+"""Progress of a cross-validation: scikit-learn's callbacks, and a printed line per fold.
+
+`sklearn.callback` came with scikit-learn 1.9. Before it there are no callbacks to tell, and what is
+here in its place tells nobody.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:
+
+    class _NoContext:
+        """The context of a fit of which nobody is told."""
+
+        def subcontext(self, **_: Any) -> _NoContext:
+            """Return the context of a part of the fit."""
+            return self
+
+        def call_on_fit_task_begin(self, **_: Any) -> _NoContext:
+            """Tell nobody of the beginning."""
+            return self
+
+        def call_on_fit_task_end(self, **_: Any) -> bool:
+            """Tell nobody of the end; return whether to stop."""
+            return False
+
+    class CallbackSupportMixin:
+        """What estimators inherit where scikit-learn has no callbacks."""
+
+        def _init_callback_context(self, **_: Any) -> _NoContext:
+            return _NoContext()
+
+
+class Watch:
+    """Tells of the folds of a fit: the callbacks of the estimator and, by a line each, the user."""
+
+    def __init__(self, estimator: Any, context: Any, n_folds: int, verbose: int) -> None:
+        self.estimator, self.n_folds, self.verbose = estimator, n_folds, verbose
+        self.context = context.subcontext(
+            task_name="cross-validation", max_subtasks=n_folds, sequential_subtasks=False
+        )
+
+    @contextmanager
+    def folds(self) -> Iterator[None]:
+        """Enclose all of the folds."""
+        self.context.call_on_fit_task_begin(estimator=self.estimator)
+        yield
+        self.context.call_on_fit_task_end(estimator=self.estimator)
+
+    @contextmanager
+    def fold(self, k: int) -> Iterator[None]:
+        """Enclose fold k, in whichever thread."""
+        start = time.perf_counter()
+        context = self.context.subcontext(task_name="fold", task_id=k)
+        context.call_on_fit_task_begin(estimator=self.estimator)
+        yield
+        context.call_on_fit_task_end(estimator=self.estimator)
+        if self.verbose:
+            print(f"fold {k + 1} of {self.n_folds}: {time.perf_counter() - start:.2g} s")

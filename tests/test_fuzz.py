@@ -1,0 +1,192 @@
+"""Hostile input at random: a finite, certified model, a warning that it is none, or a clear error.
+
+Every combination of parameters with data of any size, shape, container and type of number. The
+short run draws the same cases every time, the long one others in every run.
+"""
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from oracles import EXACT, LOOP
+from sklearn.exceptions import ConvergenceWarning
+
+from skreg import DropoutRegressor, L1Regressor, L2Regressor
+
+ESTIMATORS = [L1Regressor, L2Regressor, DropoutRegressor]
+SIZES = np.array(
+    [
+        *(0, 5e-324, 1e-310, 1e-170, 1e-100, 1e-49, 1e-30, 1e-8, 1e-3, 1.0),
+        *(1e3, 1e8, 1e30, 1e49, 1e80, 1e154, 1e160, 1e300, 1.7e308),
+    ]
+)
+SHAPES = [(1, 1), (1, 3), (2, 1), (2, 3), (3, 3), (3, 25), (5, 8), (8, 5), (20, 3), (20, 25)]
+
+
+def untidy(X):
+    """Sparse with every entry in two pieces, zeros among them, in any order."""
+    rows, columns = np.indices(X.shape).reshape(2, -1)
+    order = np.random.default_rng(0).permutation(2 * X.size)
+    data = np.concatenate([X.ravel(), np.zeros(X.size)])[order]
+    return sp.coo_array((data, (np.tile(rows, 2)[order], np.tile(columns, 2)[order])), X.shape)
+
+
+def long_indices(X):
+    X = sp.csr_array(X)
+    X.indices, X.indptr = X.indices.astype(np.int64), X.indptr.astype(np.int64)
+    return X
+
+
+CONTAINERS = [
+    *[np.asarray] * 4,
+    np.asfortranarray,
+    lambda X: X[::-1],
+    lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+    lambda X: X.astype(">f8"),
+    lambda X: X.astype(object),
+    sp.csr_array,
+    sp.csc_matrix,
+    sp.coo_array,
+    untidy,
+    long_indices,
+]
+
+
+def size(rng, often=0.3):
+    """Mostly 1, else any."""
+    return rng.choice(SIZES) if rng.random() < often else 1.0
+
+
+def draw_data(rng):
+    """X, y and sample weights, of which something may be extreme."""
+    n, p = SHAPES[rng.integers(len(SHAPES))]
+    X = rng.normal(size=(n, p)) + rng.choice([0, 0, 1, 1e3, 1e6, 1e12])
+    y = X @ rng.normal(size=p) / np.abs(X).max() + rng.normal(size=n)
+    if rng.random() < 0.2:
+        y = np.column_stack([y, rng.normal(size=n), np.full(n, 3.0)])[:, : rng.integers(1, 4)]
+    with np.errstate(over="ignore"):
+        match rng.integers(10):
+            case 0:
+                X = X * [size(rng, 0.7) for _ in range(p)]
+            case 1:
+                X = X * size(rng, 1)
+            case 2:
+                X = X * np.array([[size(rng, 0.5)] for _ in range(n)])
+            case 3:
+                X.flat[rng.integers(X.size)] = size(rng, 1)
+            case 4:
+                X[:, rng.integers(p)] = size(rng, 1)
+            case 5:
+                X[:, rng.integers(p)] = X[:, 0]
+            case 6:
+                X = np.round(X)
+        y = y * size(rng, 0.2)
+        s = None
+        if rng.random() < 0.3:
+            s = rng.choice([0, 1, 1, 2], n) * np.array([size(rng) for _ in range(n)])
+    X, y = (np.clip(values, -1.7e308, 1.7e308) for values in (X, y))
+    if rng.random() < 0.15:
+        X = np.clip(X, -3e38, 3e38).astype(np.float32)
+    return CONTAINERS[rng.integers(len(CONTAINERS))](X), y, s
+
+
+def draw_model(rng, p):
+    """An estimator of any parameters that its constructor's constraints allow."""
+    cls = ESTIMATORS[rng.integers(3)]
+    params = {
+        name: float(size(rng) * rng.choice([0, 0.01, 0.1, 1]))
+        for name in ("l1_lambda", "l2_lambda")
+        if name in cls().get_params()
+    }
+    if cls is DropoutRegressor:
+        rates = [0, 0.1, 0.5, 0.999, 1e-300, np.nextafter(1, 0)]
+        params["dropout_rate"] = rng.choice(rates, p) if rng.random() < 0.5 else rng.choice(rates)
+        params["drop_to"] = str(rng.choice(["mean", "zero"]))
+        params["random_state"] = 0
+    if rng.random() < 0.4:
+        params["penalty_weights"] = np.array(
+            [rng.choice([0, 1, np.inf, size(rng)]) for _ in "x" * p]
+        )
+    solver = str(rng.choice(["auto"] * 4 + EXACT[cls.__name__] + [LOOP[cls.__name__]]))
+    if solver == LOOP[cls.__name__]:
+        params.update(max_iter=20, tol=0)
+    return cls(
+        **params,
+        solver=solver,
+        positive=bool(rng.random() < 0.2),
+        fit_intercept=bool(rng.random() < 0.7),
+    )
+
+
+REFUSALS = (
+    "X has values",
+    "y has values",
+    "A target of y",
+    "of X has no value above",
+    "Sample weights",
+    "overflow float32",
+    "does not support",
+    "learning_rate",
+    "dropout_rate",
+    "Input X contains",
+    "penalty_weights",
+    "sample_weight",
+)
+
+
+def parts(array):
+    """The arrays of numbers that an array consists of."""
+    return [array] if not sp.issparse(array) else [array.data]
+
+
+def judge(seed):
+    rng = np.random.default_rng(seed)
+    X, y, s = draw_data(rng)
+    model = draw_model(rng, X.shape[1])
+    given = [*parts(X), y, *([] if s is None else [s])]
+    copies = [array.copy() for array in given]
+    refusal = None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            model.fit(X, y, sample_weight=s)
+        except (ValueError, TypeError) as error:
+            refusal = error
+    if refusal is not None:
+        assert not caught, caught[0]
+        assert not isinstance(refusal, np.linalg.LinAlgError), refusal
+        assert any(words in str(refusal) for words in REFUSALS), refusal
+        return "refused"
+    assert {w.category for w in caught} <= {ConvergenceWarning}, caught[0]
+    for array, copy in zip(given, copies, strict=True):
+        np.testing.assert_array_equal(array, copy)
+    for fitted in (model.coef_, model.intercept_, model.dual_gap_):
+        assert np.all(np.isfinite(fitted))
+    assert np.all(np.asarray(model.dual_gap_) >= 0)
+    assert not (model.positive and np.any(model.coef_ < 0))
+    return "warned" if caught else "fitted"
+
+
+def judge_many(rng, cases):
+    """Judge as many cases; most are fitted, and few of these but for a warning."""
+    outcomes = []
+    for seed in rng.integers(2**63, size=cases):
+        try:
+            outcomes.append(judge(seed))
+        except Exception as error:
+            error.add_note(f"judge({seed})")
+            raise
+    counts = {outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))}
+    print(counts)
+    assert counts["fitted"] > 0.3 * cases
+    assert counts.get("warned", 0) < 0.1 * cases
+
+
+def test_hostile_input():
+    judge_many(np.random.default_rng(0), 500)
+
+
+@pytest.mark.slow
+def test_hostile_input_at_length(fuzz_rng):
+    judge_many(fuzz_rng, 15_000)
