@@ -3,7 +3,6 @@
 import pickle
 from fractions import Fraction
 from functools import reduce
-from itertools import pairwise
 from operator import add
 from pathlib import Path
 
