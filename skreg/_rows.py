@@ -76,7 +76,7 @@ class Rows:
             X.sum_duplicates()
             X.eliminate_zeros()
         y = y.T.astype(np.float64)
-        mean, target_mean = X.T @ share, y @ share
+        mean, target_mean = X.T @ share, _target_mean(y, share)
         shift = np.zeros(p)
         if fit_intercept:
             y = y - np.expand_dims(target_mean, -1)
@@ -349,6 +349,13 @@ class Rows:
                 yield rows
             elif counted.any():
                 yield start + np.flatnonzero(counted)
+
+
+def _target_mean(y: NDArray, share: NDArray) -> NDArray:
+    """Return the means (...) of y (..., n), exactly its value where all that counts is the same."""
+    counted = y[..., share > 0]
+    first = counted[..., 0]
+    return np.where(np.all(counted == first[..., None], axis=-1), first, y @ share)[()]
 
 
 def _flat(stack: NDArray) -> NDArray:
