@@ -80,7 +80,7 @@ class Rows:
             X.eliminate_zeros()
         y = y.T.astype(np.float64)
         _range.check_target(y)
-        mean, target_mean = X.T @ share, y @ share
+        mean, target_mean = X.T @ share, _target_mean(y, share)
         _range.check_design(X, mean, root > 0)
         shift = np.zeros(p)
         if fit_intercept:
@@ -380,6 +380,13 @@ class Rows:
                 yield rows
             elif counted.any():
                 yield start + np.flatnonzero(counted)
+
+
+def _target_mean(y: NDArray, share: NDArray) -> NDArray:
+    """Return the means (...) of y (..., n), exactly its value where all that counts is the same."""
+    counted = y[..., share > 0]
+    first = counted[..., 0]
+    return np.where(np.all(counted == first[..., None], axis=-1), first, y @ share)[()]
 
 
 def _flat(stack: NDArray) -> NDArray:

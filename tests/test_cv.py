@@ -517,3 +517,17 @@ def test_without_any_feature_in_use_the_mean_is_left(cls):
         model = grid(cls, penalty_weights=np.full(4, np.inf)).fit(X, y)
         expected = np.mean(((y - y.mean()) * 30 / 29) ** 2)
         assert_allclose(model.mse_mean_, np.full(5, expected), rtol=1e-12)
+
+
+@each
+@pytest.mark.parametrize("shape", [(40, 5), (20, 30)])
+@pytest.mark.parametrize("cv", [None, 5])
+@not_at_the_edge
+def test_a_constant_target_is_fitted_by_its_mean(cls, shape, cv):
+    """Also one that is constant in all folds but the last; and there is nothing to warn of."""
+    X, y = np.random.default_rng(0).normal(size=shape) + 3, np.full(shape[0], 0.1)
+    model = grid(cls, cv=cv).fit(X, y)
+    assert_array_equal(model.coef_, np.zeros(shape[1]))
+    assert model.intercept_ == 0.1
+    y[-4:] += 1
+    grid(cls, cv=cv).fit(X, np.column_stack([np.full(shape[0], 0.1), y]))

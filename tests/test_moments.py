@@ -3,6 +3,7 @@
 import pickle
 from fractions import Fraction
 from functools import reduce
+from itertools import pairwise
 from operator import add
 from pathlib import Path
 

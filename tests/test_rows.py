@@ -330,3 +330,16 @@ def test_the_rank_is_of_the_rows_that_count():
     for rows in (X, X[:4]):  # copied, and not
         view = Rows.from_data(rows, y[: len(rows), 0], weights[: len(rows)], True)
         assert view.factor(np.arange(P)).to_basis.shape == (P, 2)
+
+
+@pytest.mark.parametrize("value", [0.1, -3.3, 1e8, 1e-300])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_a_constant_target_has_exactly_its_value_for_a_mean(value, intercept):
+    """Its weighted sum is off by rounding, which would be all there is to explain."""
+    X, y = data(3)
+    y[:, 1] = np.where(WEIGHTS > 0, value, 5.0)
+    view = Rows.from_data(X, y, WEIGHTS, intercept)
+    assert view.target_mean[1] == value
+    if intercept:
+        assert not view.target[1].any()
+    assert_allclose(np.delete(view.target_mean, 1), WEIGHTS @ y[:, [0, 2]] / WEIGHTS.sum())
