@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._linalg import ROUNDING
 from .._objective import Penalty
 from .._solution import Solution
 
@@ -74,15 +73,11 @@ class Elimination:
         """Return the solution of the rest with the free coefficients, and the gap of the whole."""
         if not len(self.free):
             return solution
-        w = solution.coef
-        missed, residual_norm2 = self._look(w)
+        w = solution.coef.copy()
+        missed = self._missed(w)
         for _ in range(REFINEMENTS):
-            step = w.copy()
-            step[..., self.free] += missed @ self.factors.back.T
-            missed_then, norm2_then = self._look(step)
-            if not np.sum(norm2_then) <= (1 + ROUNDING) * np.sum(residual_norm2):
-                break  # huge coefficients, whose predictions are all rounding error
-            w, missed, residual_norm2 = step, missed_then, norm2_then
+            w[..., self.free] += missed @ self.factors.back.T
+            missed = self._missed(w)
         return replace(solution, coef=w, dual_gap=solution.dual_gap + _half_norm2(missed))
 
     def certify(self, solution: Solution, rounding: NDArray | float = 0.0) -> Solution:
@@ -99,7 +94,7 @@ class Elimination:
         """
         free_gap = np.zeros(w.shape[:-1])
         if len(self.free):
-            free_gap = _half_norm2(self._look(w)[0])
+            free_gap = _half_norm2(self._missed(w))
             w = w.copy()
             w[..., self.free] = 0.0
         if self.is_all:
@@ -110,13 +105,12 @@ class Elimination:
             correlation = penalty.settle(w, correlation, rounding)
         return free_gap + penalty.dual_gap(w, correlation, residual_norm2)
 
-    def _look(self, w: NDArray) -> tuple[NDArray, NDArray]:
-        """Return U'r (..., rank), zero where the free part is right, and |r|^2 (...)."""
+    def _missed(self, w: NDArray) -> NDArray:
+        """Return U'r (..., rank), zero where the free part of w (..., p) is right."""
         if self.factors.basis is None:
-            correlation, residual_norm2 = self.view.evaluate(w)
-            return correlation[..., self.free] @ self.factors.to_basis, residual_norm2
-        residual = self.view.target - self.view.product(w)
-        return residual @ self.factors.basis, np.sum(residual * residual, axis=-1)
+            return self.view.evaluate(w)[0][..., self.free] @ self.factors.to_basis
+        # Not by the correlations A'r: T may multiply their rounding errors without bound.
+        return (self.view.target - self.view.product(w)) @ self.factors.basis
 
 
 def _half_norm2(missed: NDArray) -> NDArray:
