@@ -242,14 +242,20 @@ class Moments:
         return cls(weight, **fields, dtype=X.dtype, feature_names=names)
 
     def view(self, fit_intercept: bool = True) -> MomentsView:
-        """Return what the solvers see: the moments about the means, or about zero."""
+        """Return what the solvers see: the moments about the means, or about zero.
+
+        A part may be as small as it likes; here, that of all rows, squares must not vanish.
+        """
         mean, target_mean = self.mean, self.target_mean
         gram, cross, target_norm2 = self.gram, self.cross, self.target_norm2
+        _range.check_target(np.hypot(target_mean, np.sqrt(target_norm2))[..., None])
+        size = np.hypot(mean, np.sqrt(np.maximum(gram.diagonal(), 0.0)))
+        vanishing = _range.vanishing(size[None], mean)
         if not fit_intercept:
             gram = gram + np.outer(mean, mean)
             cross = cross + np.expand_dims(target_mean, -1) * mean
             target_norm2 = target_norm2 + target_mean * target_mean
-        return MomentsView(mean, target_mean, gram, cross, target_norm2, fit_intercept)
+        return MomentsView(mean, target_mean, gram, cross, target_norm2, vanishing, fit_intercept)
 
     def _names_with(self, other: Moments) -> NDArray | None:
         """Return the names of the features of both; raise ValueError if they do not agree."""

@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _linalg, _range
+from . import _linalg
 from ._gram import KeptGram
 from ._rows import Rows
 
@@ -23,7 +23,8 @@ from ._rows import Rows
 class MomentsView:
     """`gram` A'A (p, p), `cross` A'b (..., p) and `target_norm2` |b|^2 (...).
 
-    `mean` (p,) and `target_mean` (...) are the weighted means of the data as given.
+    `mean` (p,) and `target_mean` (...) are the weighted means of the data as given,
+    `vanishing` (p,) masks its columns whose squares are zero in float64.
     """
 
     mean: NDArray
@@ -31,6 +32,7 @@ class MomentsView:
     gram: NDArray
     cross: NDArray
     target_norm2: NDArray
+    vanishing: NDArray
     fit_intercept: bool = True
     has_rows: ClassVar[bool] = False
     is_sparse: ClassVar[bool] = False
@@ -43,7 +45,6 @@ class MomentsView:
 
         A column that is constant has exactly its value for a mean, and no variance.
         """
-        _range.refuse_vanishing(rows.vanishing)
         mean, gram = rows.mean, rows.block(np.arange(rows.n_features))
         cross = rows.correlation(rows.target)
         constant = np.flatnonzero(rows.constant())
@@ -52,7 +53,8 @@ class MomentsView:
             mean[constant] = rows.shift[constant] + rows.first(constant)
         if len(constant) and rows.fit_intercept:
             gram[constant], gram[:, constant], cross[..., constant] = 0.0, 0.0, 0.0
-        return cls(mean, rows.target_mean, gram, cross, rows.target_norm2, rows.fit_intercept)
+        norm2, intercept = rows.target_norm2, rows.fit_intercept
+        return cls(mean, rows.target_mean, gram, cross, norm2, rows.vanishing, intercept)
 
     @property
     def n_features(self) -> int:
@@ -101,13 +103,8 @@ class MomentsView:
         return variances if drop_to == "mean" else variances + self.mean * self.mean
 
     def constant(self) -> NDArray:
-        """Return the mask (p,) of the columns without variance."""
-        return self.variances() == 0
-
-    @property
-    def vanishing(self) -> NDArray:
-        """The mask (p,) of the columns whose squares are zero in float64: none came in."""
-        return np.zeros(self.n_features, dtype=bool)
+        """Return the mask (p,) of the columns without variance, unless it may have vanished."""
+        return (self.variances() == 0) & ~self.vanishing
 
     def reach(self, w: NDArray) -> NDArray:
         """Return how large (...) the terms of A w are together, for w (..., p)."""

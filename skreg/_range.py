@@ -28,15 +28,21 @@ FAINT_L1, FAINT_RIDGE = 1e-32, 1e-48
 
 def check_target(y: NDArray) -> None:
     """Raise ValueError if a target of y (..., n) has squares that overflow or vanish."""
-    sizes = np.max(np.abs(y), axis=-1)
-    if np.any(sizes > LARGEST):
-        raise ValueError(_too_large("y", np.max(sizes)))
+    sizes = check_target_size(y)
     if np.any((sizes > 0) & (sizes < SMALLEST)):
         size = np.min(sizes[sizes > 0])
         raise ValueError(
             f"A target of y has no value above {size:.3g}; below {SMALLEST:g} products vanish in "
             "float64. Rescale y."
         )
+
+
+def check_target_size(y: NDArray) -> NDArray:
+    """Return the largest size (...) in targets y (..., n); ValueError if squares overflow."""
+    sizes = np.max(np.abs(y), axis=-1)
+    if np.any(sizes > LARGEST):
+        raise ValueError(_too_large("y", np.max(sizes)))
+    return sizes
 
 
 def check_design(X: Any, mean: NDArray, counted: NDArray) -> None:

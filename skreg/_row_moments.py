@@ -72,7 +72,7 @@ def _centred(y: NDArray, share: NDArray | None) -> tuple[NDArray, NDArray, NDArr
 
     Of a constant target rounding leaves nothing, so that parts that agree in it merge to one.
     """
-    _range.check_target(y)
+    _range.check_target_size(y)
     mean = _average(y, share)
     target = y - np.expand_dims(mean, -1)
     offset = _average(target, share)
@@ -106,9 +106,10 @@ def _sparse_products(
     X: Any, target: NDArray, share: NDArray | None
 ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
     """Return origin (p,), offset (p,), gram (p, p) and cross (t, p) of a CSC X (n, p)."""
-    rows = Rows.from_data(X, target.T, share, fit_intercept=True)
-    _range.refuse_vanishing(rows.vanishing)
-    gram, cross = rows.block(np.arange(X.shape[1])), rows.correlation(rows.target)
+    size = np.max(np.abs(target), axis=1, keepdims=True)
+    size[size == 0] = 1.0  # so scaled, no target is too small for `Rows`
+    rows = Rows.from_data(X, (target / size).T, share, fit_intercept=True)
+    gram, cross = rows.block(np.arange(X.shape[1])), rows.correlation(rows.target) * size
     constant = rows.constant()  # whose products hold rounding errors only
     gram[constant] = gram[:, constant] = cross[:, constant] = 0.0
     return rows.shift, rows.overlap[0], gram, cross
@@ -127,7 +128,6 @@ def _dense_products(
     if far.any():
         origin = origin + np.where(far, offset, 0.0)
         offset, gram, cross = _about(origin, X, target, root)
-    _range.refuse_vanishing(_range.vanishing(X, origin + offset))
     gram = blas.dsyr(-1.0, offset, a=gram, overwrite_a=True)
     _mirror(gram)
     return origin, offset, gram.T, cross

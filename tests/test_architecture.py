@@ -58,6 +58,23 @@ def test_imports_form_no_cycle():
         pytest.fail(" <- ".join(error.args[1]))
 
 
+def test_the_map_of_the_modules_is_complete_and_in_the_order_of_imports():
+    path = Path(__file__).parents[1] / "docs" / "contributing.md"
+    rows = [line.split("|")[1] for line in path.read_text().splitlines() if line.startswith("| `")]
+    place = {
+        name.strip(" `").removesuffix(".py"): k
+        for k, row in enumerate(rows)
+        for name in row.split(",")
+    }
+    short = {name: name.removeprefix("skreg").removeprefix(".") for name in MODULES}
+    for name in filter(short.get, MODULES):
+        package = short[name].split(".")[0]
+        mine = place["solvers/" if package == "solvers" else package]
+        for imported in filter(short.get, imported_by(name)):
+            package = short[imported].split(".")[0]
+            assert place["solvers/" if package == "solvers" else package] <= mine, (name, imported)
+
+
 def test_the_search_for_cycles_finds_one():
     with pytest.raises(CycleError):
         TopologicalSorter({"a": {"b"}, "b": {"a"}}).prepare()

@@ -6,9 +6,9 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Problem, assert_certified, assert_coef, assert_same_fit, regression
 from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import LeaveOneOut
 
-from skreg import DropoutRegressor, L1Regressor, L2Regressor
-from skreg._moments import Moments
+from skreg import DropoutRegressor, L1Regressor, L1RegressorCV, L2Regressor, Moments
 
 ESTIMATORS = [L1Regressor, L2Regressor, DropoutRegressor]
 each = pytest.mark.parametrize("cls", ESTIMATORS)
@@ -110,9 +110,38 @@ def test_a_column_too_small_to_square_is_as_good_as_absent_where_it_is_penalised
     assert_allclose(model.coef_[:3], without, rtol=1e-9)
 
 
-def test_moments_take_no_column_too_small_to_square():
+@pytest.mark.parametrize("scale", TINY)
+@container
+def test_from_moments_a_column_too_small_to_square_is_refused_or_absent_likewise(container, scale):
+    moments = Moments.from_data(container(with_column(scale * X[:, 3])), Y)
     with pytest.raises(ValueError, match=r"^Column 3 of X"):
-        Moments.from_data(with_column(1e-170 * X[:, 3]), Y)
+        L2Regressor(l2_lambda=0).fit_moments(moments)
+    model = L1Regressor().fit_moments(moments)
+    assert_array_equal(model.coef_[3], 0)
+    assert_allclose(model.coef_[:3], L1Regressor().fit(X[:, :3], Y).coef_, rtol=1e-9)
+
+
+@container
+def test_a_target_too_small_to_square_is_refused_from_moments(container):
+    with pytest.raises(ValueError, match="A target of y has no value above"):
+        L1Regressor().fit_moments(Moments.from_data(container(X), 1e-170 * Y))
+
+
+@container
+@pytest.mark.parametrize("small", [1e-60, 1e-170, 5e-324])
+def test_a_row_may_be_too_small_to_square_where_the_others_are_not(container, small):
+    """Batches and folds of one row hold nothing else."""
+    spoiled, target = X.copy(), Y.copy()
+    spoiled[7], target[8] = small, small
+    expected = L1Regressor(l1_lambda=0.01).fit(spoiled, target)
+    model = L1Regressor(l1_lambda=0.01)
+    for k in range(len(Y)):
+        model.partial_fit(container(spoiled[k : k + 1]), target[k : k + 1])
+    assert_allclose(model.coef_, expected.coef_, rtol=1e-9)
+    choice = L1RegressorCV(lambdas=[0.1, 0.01, 0], cv=LeaveOneOut())
+    mse = choice.fit(container(spoiled), target).mse_mean_
+    spoiled[7], target[8] = 0, 0
+    assert_allclose(mse, choice.fit(container(spoiled), target).mse_mean_, rtol=1e-9)
 
 
 def test_subnormal_entries_among_others_are_zeros():
