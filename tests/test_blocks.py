@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from oracles import assert_certified, assert_coef, regression
 from sklearn.base import clone
 
-from skreg import DropoutRegressor, L1Regressor, L2Regressor, Moments, _blocks
+from skreg import DropoutRegressor, L1Regressor, L1RegressorCV, L2Regressor, Moments, _blocks
 
 N, P = 500, 6
 MODELS = {
@@ -203,6 +203,15 @@ def test_bad_data_is_refused_by_its_rows_and_leaves_no_trace(case):
     with pytest.raises(ValueError, match=message):
         model.fit(Dataset(X), *others)
     assert vars(model) == before
+
+
+def test_cross_validating_estimators_predict_and_score_in_blocks():
+    X, y = regression(N, P)
+    model = L1RegressorCV([0.1, 0.05, 0], cv=3).fit(X, y)
+    source = Dataset(X)
+    assert_allclose(model.predict(source), model.predict(X), rtol=1e-12)
+    assert_allclose(model.score(source, y), model.score(X, y), rtol=1e-12)
+    assert len(source.taken) > 2  # each of them in several blocks
 
 
 def test_predict_wants_the_features_of_the_fit():
