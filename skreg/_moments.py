@@ -29,7 +29,8 @@ class Moments:
     """Weighted moments of rows, and a view of them in standard form.
 
     `weight` S, `mean` (p,), `target_mean` (...), `gram` (p, p), `cross` (..., p),
-    `target_norm2` (...); the last three are centred unless taken `about_origin`.
+    `target_norm2` (...); the last three are centred unless taken `about_origin`, and then `spread`
+    (p,) keeps the variances, whose digits the squares of the means would take.
     """
 
     weight: float
@@ -39,6 +40,7 @@ class Moments:
     cross: NDArray
     target_norm2: NDArray
     fit_intercept: bool = True
+    spread: NDArray | None = None
     has_rows: ClassVar[bool] = False
     is_sparse: ClassVar[bool] = False
     descends_by_columns: ClassVar[bool] = False
@@ -64,8 +66,16 @@ class Moments:
             mean[constant] = rows.shift[constant] + rows.first(constant)
         if len(constant) and rows.fit_intercept:
             gram[constant], gram[:, constant], cross[..., constant] = 0.0, 0.0, 0.0
-        norm2 = rows.target_norm2
-        return cls(weight, mean, rows.target_mean, gram, cross, norm2, rows.fit_intercept)
+        return cls(
+            weight,
+            mean,
+            rows.target_mean,
+            gram,
+            cross,
+            rows.target_norm2,
+            rows.fit_intercept,
+            None if rows.fit_intercept else rows.variances(),
+        )
 
     def __add__(self, other: Moments) -> Moments:
         """Return the moments of the rows of both."""
@@ -93,6 +103,7 @@ class Moments:
             cross=self.cross + np.expand_dims(self.target_mean, -1) * self.mean,
             target_norm2=self.target_norm2 + self.target_mean * self.target_mean,
             fit_intercept=False,
+            spread=self.variances(),
         )
 
     @property
@@ -120,12 +131,8 @@ class Moments:
 
     def variances(self) -> NDArray:
         """Return the weighted variance of each column (p,), exactly 0 for a constant one."""
-        square, noise = self.mean * self.mean, 10 * _linalg.EPS
-        if self.fit_intercept:
-            variances, noise = np.diag(self.gram), noise * noise
-        else:  # the difference rounds at the size of the square
-            variances = np.diag(self.gram) - square
-        return np.where(variances > noise * square, variances, 0.0)
+        variances = np.diag(self.gram) if self.spread is None else self.spread
+        return np.where(variances > (10 * _linalg.EPS * self.mean) ** 2, variances, 0.0)
 
     def second_moments(self, drop_to: str) -> NDArray:
         """Return what dropout destroys (p,): the variance, or the raw moment for drop_to="zero"."""

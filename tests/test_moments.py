@@ -291,3 +291,17 @@ def test_without_an_intercept_a_constant_column_counts():
     moments = Moments.from_rows(Rows.from_data(X, y, None, False))
     assert_allclose(moments.gram[2, 2], 0.49, rtol=1e-14)
     assert moments.variances()[2] == 0
+
+
+def test_about_the_origin_variances_keep_their_digits():
+    """Columns 2^20 times as far as they spread: merging loses the digits of the means only."""
+    X, y, weights = data(offset=2.0**20)
+    X = np.round(X * 2**20) / 2**20
+    centred = X - 2.0**20
+    share = weights / weights.sum()
+    expected = share @ (centred - share @ centred) ** 2
+    parts = [Moments.from_data(X[:11], y[:11], weights[:11])]
+    parts.append(Moments.from_data(X[11:], y[11:], weights[11:]))
+    assert_allclose(reduce(add, parts).about_origin().variances(), expected, rtol=1e-9)
+    rows = Rows.from_data(X, y, weights, False)
+    assert_allclose(Moments.from_rows(rows).variances(), expected, rtol=1e-12)
