@@ -254,7 +254,7 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
         on_data = Family(model, views.rows, views.whole) if views.uses_moments else family
         if values is None:
             values = family.grid(getattr(self, self._grid_parameter), self.eps)
-        path = list(family.solutions(values))
+        path = list(family.certified(values, lambda: on_data))
         return Search(model, data, views.rows, views, on_data, family, values, path)
 
     def _scores(self, search: Search, scorer: Scorer | None, context: Any) -> Scores:

@@ -7,7 +7,7 @@ started from the one before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import groupby
 from typing import Any
@@ -80,6 +80,19 @@ class Family:
         else:
             penalties = map(self.penalty, values)
             yield from solvers.follow(self.view, penalties, self.solver, None, self.settings)
+
+    def certified(
+        self, values: NDArray, on_rows: Callable[[], Family]
+    ) -> Iterator[tuple[Solution, str]]:
+        """Yield as `solutions`, from the rows of the same data where moments are not enough."""
+        rows = None
+        for value, (solution, name) in zip(values, self.solutions(values), strict=True):
+            enough = solution.is_within(self.settings.tol, self.view.target_norm2)
+            if enough or self.view.has_rows:
+                yield solution, name
+            else:
+                rows = rows or on_rows()
+                yield rows.solve(value, solution.coef)
 
     def gaps(self, values: NDArray, coefs: NDArray) -> NDArray:
         """Return the gaps (m, ...) on this view of coefs (m, ..., p) at the values (m,)."""

@@ -112,7 +112,10 @@ def _score_fold(
     weights = None if data.weights is None else data.weights[fold.test]
     y, errors, scores, gap = data.y[fold.test], [], [], 0.0
     with watch.fold(k):
-        for some in _chunks(Family(model, view).solutions(values), data.size_of(fold.test)):
+        solutions = Family(model, view).certified(
+            values, lambda: Family(model, data.view(fold.counts), view)
+        )
+        for some in _chunks(solutions, data.size_of(fold.test)):
             coefs = np.array([solution.coef for solution in some])
             predictions = data.predictions(fold.test, coefs, view.intercept(coefs))
             errors.extend(np.average(_squares(y.T - predictions), axis=-1, weights=weights))
