@@ -302,9 +302,9 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
         self.dual_gap_ = solution.dual_gap[()]
         self.n_iter_ = solution.n_iter
         self.solver_ = name
-        gaps = [other.relative_gap(norm2) for other, _ in search.path]
-        gaps[index] = solution.relative_gap(norm2)
-        return max(gaps)
+        gaps = np.array([other.dual_gap for other, _ in search.path])
+        gaps[index] = solution.dual_gap
+        return Solution(search.coefs, gaps, 1).relative_gap(norm2)
 
     def _warn_of_gap(self, gap: float) -> None:
         """Warn if a fit of the folds or of all data did not converge."""

@@ -85,10 +85,12 @@ class Family:
         self, values: NDArray, on_rows: Callable[[], Family]
     ) -> Iterator[tuple[Solution, str]]:
         """Yield as `solutions`, from the rows of the same data where moments are not enough."""
+        if self.view.has_rows:
+            yield from self.solutions(values)
+            return
         rows = None
         for value, (solution, name) in zip(values, self.solutions(values), strict=True):
-            enough = solution.is_within(self.settings.tol, self.view.target_norm2)
-            if enough or self.view.has_rows:
+            if solution.is_within(self.settings.tol, self.view.target_norm2):
                 yield solution, name
             else:
                 rows = rows or on_rows()

@@ -134,8 +134,9 @@ class Data:
         for some in self._chunks(test):
             X = self.X[consecutive(test[some])]
             X = X[:, used] if few else X
-            result[:, some] = (X @ flat.T).T
-        return result.reshape(*offsets.shape, len(test)) + offsets[..., None]
+            result[:, some] = flat @ X.T
+        result += offsets.reshape(-1, 1)
+        return result.reshape(*offsets.shape, len(test))
 
     def _chunks(self, rows: NDArray) -> Iterator[slice]:
         """Yield slices of the rows (k,) that are few enough to copy from a dense X."""

@@ -50,7 +50,7 @@ def left_out_errors(family: Family, data: Data, rows: SharingRows, values: NDArr
     """
     for ks, factors, ts in factorisations(family, rows, values):
         for some, errors, room in _errors(factors, rows, ts):
-            errors = errors / rows.root[some]
+            errors /= rows.root[some]
             for k, i in np.argwhere(np.broadcast_to(room <= SATURATED, (len(ks), len(some)))):
                 errors[k, ..., i] = _refit_error(family, data, values[ks[k]], rows.index[some[i]])
             yield ks, rows.index[some], errors

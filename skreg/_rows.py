@@ -289,12 +289,12 @@ class Rows:
 
     def columns(self, S: NDArray | slice, rows: slice = slice(None)) -> NDArray:
         """Return the columns S (k,) of A as an array (n or |rows|, k); X must be dense."""
-        columns = self.X[rows][:, S]
-        if self.fit_intercept:  # centre first: multiplying by root would round at the mean's size
-            columns = columns - self.overlap[0, S]
-        columns = self.root[rows, None] * columns
-        others = slice(int(self.fit_intercept), None)
-        return columns - self.basis[rows, others] @ self.overlap[others, S]
+        centre = int(self.fit_intercept)  # before root, whose products round at the mean's size
+        columns = self.X[rows][:, S] - (self.overlap[0, S] if centre else 0.0)
+        columns *= self.root[rows, None]
+        if len(self.overlap) > centre:
+            columns -= self.basis[rows, centre:] @ self.overlap[centre:, S]
+        return columns
 
     def images(self, V: NDArray, n_each: int = 0) -> Iterator[tuple[slice | NDArray, NDArray]]:
         """Yield the rows that count and those rows of A V (r, k), for V (p, k).

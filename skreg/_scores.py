@@ -119,7 +119,8 @@ def _score_fold(
             coefs = np.array([solution.coef for solution in some])
             predictions = data.predictions(fold.test, coefs, view.intercept(coefs))
             errors.extend(np.average(_squares(y.T - predictions), axis=-1, weights=weights))
-            gap = max(gap, *(solution.relative_gap(view.target_norm2) for solution in some))
+            gaps = np.array([solution.dual_gap for solution in some])
+            gap = max(gap, Solution(coefs, gaps, 1).relative_gap(view.target_norm2))
             if scorer is not None:
                 scores.extend(scorer(y, held_out, fold.test) for held_out in predictions)
     return np.array(errors), scores, gap

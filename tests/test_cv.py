@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import assert_certified, regression
 from sklearn import config_context
@@ -531,3 +532,15 @@ def test_a_constant_target_is_fitted_by_its_mean(cls, shape, cv):
     assert model.intercept_ == 0.1
     y[-4:] += 1
     grid(cls, cv=cv).fit(X, np.column_stack([np.full(shape[0], 0.1), y]))
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+@not_at_the_edge
+def test_another_backend_of_joblib_finds_the_same(backend):
+    """Its workers get X as a read-only memory map."""
+    X, y = regression(30, 50)
+    for cls in REGRESSOR:
+        alone = grid(cls, cv=3, scoring="r2").fit(X, y)
+        with parallel_config(backend=backend, n_jobs=2, max_nbytes=1):
+            model = grid(cls, cv=3, scoring="r2").fit(X, y)
+        assert_allclose(model.score_path_, alone.score_path_, rtol=1e-9)
