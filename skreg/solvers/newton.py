@@ -44,8 +44,9 @@ ACCURACY = 1e3 * EPS  # of the correlations on the working set, relative to |b| 
 NEAR = 0.7  # share of l1 from which a correlation may become support in the finish
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def solve(view: Any, penalty: Penalty, start: NDArray, settings: Any) -> Solution:
-    """Minimise over w (..., p), target by target."""
+    """Minimise over w (..., p), target by target. Where steps overflow, the gap is that before."""
     if start.ndim == 1:
         return _solve_one(view, penalty, start, settings)
     parts = [
@@ -71,7 +72,8 @@ def _solve_one(view: Any, penalty: Penalty, w: NDArray, settings: Any) -> Soluti
         stalls = 0 if gap < 0.5 * best.dual_gap else stalls
         if gap < best.dual_gap:
             best = Solution(w, gap, n_iter)
-        if gap <= target_gap or n_iter >= settings.max_iter or stalls >= STALLS:
+        lost = not np.isfinite(gap)
+        if lost or gap <= target_gap or n_iter >= settings.max_iter or stalls >= STALLS:
             return Solution(best.coef, best.dual_gap, max(n_iter, 1))
         settled = working.grow(w, correlation) <= MINOR
         stalls += settled
