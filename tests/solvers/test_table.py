@@ -215,8 +215,8 @@ def test_loops_are_certified_by_the_gap_of_what_they_return(name):
 @pytest.mark.parametrize("value", [1e30, np.nan, np.inf])
 def test_what_is_worse_than_no_coefficients_becomes_none(value, monkeypatch):
     """Target by target: one may be lost and another not."""
-    X, Y = regression(40, P, targets=2)
-    view = Rows.from_data(X, Y, None, True)
+    X, y = regression(40, P, targets=2)
+    view = Rows.from_data(X, y, None, True)
     kept = solvers.minimise(view, penalty(), "cholesky", None, Settings(1e-10, 100))[0]
 
     def astray(view, penalty, start, settings):
@@ -229,5 +229,5 @@ def test_what_is_worse_than_no_coefficients_becomes_none(value, monkeypatch):
         found = solvers.minimise(view, penalty(), "cholesky", None, Settings(1e-10, 100))[0]
     assert_array_equal(found.coef[1], 0)
     assert_array_equal(found.coef[0], kept.coef[0])
-    assert_allclose(found.dual_gap[1], 0.5 * np.var(Y[:, 1]))
-    assert found.dual_gap[0] <= 1e-10 * np.var(Y[:, 0])
+    assert_allclose(found.dual_gap[1], 0.5 * np.var(y[:, 1]))
+    assert found.dual_gap[0] <= 1e-10 * np.var(y[:, 0])
