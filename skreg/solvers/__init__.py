@@ -134,7 +134,7 @@ def minimise(
 
 
 def _no_worse_than_zero(solution: Solution, view: Any) -> Solution:
-    """Return the solution with w = 0, whose gap the null model's loss bounds, where that is less."""
+    """Return the solution with w = 0, whose gap is at most its loss, where that is less."""
     null = 0.5 * view.target_norm2
     worse = ~(solution.dual_gap <= null)
     coef = np.where(worse[..., None], 0.0, solution.coef)
