@@ -223,14 +223,14 @@ class BaseRegularized(LinearPredictor):
         settings = solvers.Settings(self.tol, self.max_iter, self.verbose, **self._loop_settings())
         solution, name = solvers.minimise(view, penalty, self.solver, start, settings)
 
+        self.coef_ = _cast(solution.coef, dtype, "coefficients")
+        coef = self.coef_.astype(np.float64)
+        self.intercept_ = _cast(view.intercept(coef), dtype, "intercept")[()]
         runs_all_epochs = not solvers.SOLVERS[name].exact and self.tol == 0
         if not (runs_all_epochs or solution.is_within(self.tol, view.target_norm2)):
             far = np.any(2 * view.intercept_rounding(solution.coef) > solution.dual_gap)
             remedy = FAR_REMEDY if far else solvers.remedy(name, view)
             warn_not_converged(solution, view.target_norm2, self.tol, name, remedy)
-        self.coef_ = _cast(solution.coef, dtype, "coefficients")
-        coef = self.coef_.astype(np.float64)
-        self.intercept_ = _cast(view.intercept(coef), dtype, "intercept")[()]
         self.dual_gap_ = solution.dual_gap[()]
         if dtype != np.float64:
             worse = _objective(view, penalty, coef) - _objective(view, penalty, solution.coef)

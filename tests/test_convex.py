@@ -33,8 +33,12 @@ def estimator(case):
 
 
 def judge(case, container):
+    """Hold our fit against theirs; return both, or None where theirs gives up."""
+    answer = case.solve()
+    if answer is None:
+        return None
     model = estimator(case).fit(container(case.X), case.y, sample_weight=case.s)
-    coef, intercept = case.solve()
+    coef, intercept = answer
     ours = case.objective(model.coef_, model.intercept_)
     theirs = case.objective(coef, intercept)
     square = 0.5 * case.share @ case.y**2  # of which the solver knows no centre
@@ -42,7 +46,7 @@ def judge(case, container):
     assert ours <= theirs + OURS * case.null + slack
     assert theirs <= ours + THEIRS * square
     assert 0 <= model.dual_gap_ <= OURS * case.null + slack
-    return model, coef, theirs - ours
+    return model, coef
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -50,7 +54,7 @@ def test_random_combinations(seed):
     rng = np.random.default_rng(seed)
     case = random_case(rng)
     container = sp.csc_array if rng.random() < 0.3 else np.asarray
-    model, coef, _ = judge(case, container)
+    model, coef = judge(case, container)
     # As far as strong convexity holds the coefficients together.
     weakest = np.min(case.ridge[case.kept], initial=np.inf)
     if 0 < weakest < np.inf:
@@ -60,8 +64,11 @@ def test_random_combinations(seed):
 
 @pytest.mark.slow
 def test_many_random_combinations(fuzz_rng):
+    judged = 0
     for _ in range(1000):
-        judge(random_case(fuzz_rng), sp.csr_array if fuzz_rng.random() < 0.3 else np.asarray)
+        container = sp.csr_array if fuzz_rng.random() < 0.3 else np.asarray
+        judged += judge(random_case(fuzz_rng), container) is not None
+    assert judged > 950
 
 
 @pytest.mark.parametrize("what", ["l1", "l2", "dropout", "v", "s", "intercept", "positive"])

@@ -220,7 +220,10 @@ SPARSE_MODELS = [
 @pytest.fixture(scope="module")
 def wide_sparse():
     n, p = 2000, 50_000
-    X = sp.random_array((n, p), density=1e-3, format="csr", random_state=0)
+    rng = np.random.default_rng(0)
+    entries = n * p // 1000
+    where = rng.integers(n, size=entries), rng.integers(p, size=entries)
+    X = sp.csr_array((rng.random(entries), where), shape=(n, p))
     return X, X @ np.where(np.arange(p) < 500, 10.0, 0.0)
 
 

@@ -162,12 +162,21 @@ def _minimise(
             unseen = unseen + 0.5 * (EPS * reach) ** 2
         unseen = np.where(unseen > EPS * 0.5 * view.target_norm2, unseen, 0.0)
         solution = replace(solution, dual_gap=solution.dual_gap + unseen)
+        solution = _no_worse_than_zero(solution, view) if row.exact else solution
         gap = solution.relative_gap(view.target_norm2)
         if best is None or gap < best.relative_gap(view.target_norm2):
             best, best_name = solution, name
         if gap <= settings.tol:
             break
     return best, best_name
+
+
+def _no_worse_than_zero(solution: Solution, view: Any) -> Solution:
+    """Return the solution with w = 0, whose gap is at most its loss, where that is less."""
+    null = 0.5 * view.target_norm2
+    worse = ~(solution.dual_gap <= null)
+    coef = np.where(worse[..., None], 0.0, solution.coef)
+    return replace(solution, coef=coef, dual_gap=np.where(worse, null, solution.dual_gap))
 
 
 def _candidates(view: Any, penalty: Penalty) -> list[str]:

@@ -50,8 +50,12 @@ ACCURACY = 1e3 * EPS  # of the correlations on the working set, relative to |b| 
 NEAR = 0.7  # share of l1 from which a correlation may become support in the finish
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def solve(view: Any, penalty: Penalty, start: NDArray, settings: Any) -> Solution:
-    """Minimise over w (..., p), target by target, which share the working set."""
+    """Minimise over w (..., p), target by target, which share the working set.
+
+    Where steps overflow, what was best before them is the answer, and its gap says how good it is.
+    """
     if start.ndim == 1:
         return _solve_one(view, view.kept, penalty, start, settings)
     parts = [
@@ -115,7 +119,8 @@ def _rounds(
             best, best_point = Solution(point.w, gap, n_iter), point
         # What comes from elsewhere may be within tol, and its coefficients right to a few digits.
         done = gap <= target_gap and (n_iter > first or _is_optimal(view, penalty, point))
-        if done or n_iter >= settings.max_iter or stalls >= STALLS:
+        lost = not np.isfinite(gap)
+        if done or lost or n_iter >= settings.max_iter or stalls >= STALLS:
             return replace(best, n_iter=max(n_iter, 1)), best_point
         settled = working.grow(point) <= MINOR
         stalls += settled

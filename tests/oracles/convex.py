@@ -56,7 +56,7 @@ class Case:
         return 0.5 * self.share @ r**2 + penalty
 
     def solve(self):
-        """The optimum (coef, intercept), as the generic solver sees it."""
+        """The optimum (coef, intercept) as the generic solver sees it; None if it gives up."""
         p = self.X.shape[1]
         w, b = cp.Variable(p, nonneg=self.positive), cp.Variable()
         root = np.sqrt(self.share)
@@ -69,6 +69,8 @@ class Case:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Solution may be inaccurate")
             problem.solve(solver=cp.CLARABEL, max_iter=200, **accuracy)
+        if problem.status not in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
+            return None
         coef = np.where(self.kept, w.value, 0.0)
         coef = np.maximum(coef, 0.0) if self.positive else coef
         return coef, (float(b.value) if self.fit_intercept else 0.0)

@@ -217,3 +217,24 @@ def test_loops_are_certified_by_the_gap_of_what_they_return(name):
     lowest = problem.objective(problem.solve()[0])
     assert solution.n_iter == len(solution.loss_curve) == 20
     assert solution.dual_gap >= problem.objective(solution.coef) - lowest > 0
+
+
+@pytest.mark.parametrize("value", [1e30, np.nan, np.inf])
+def test_what_is_worse_than_no_coefficients_becomes_none(value, monkeypatch):
+    """Target by target: one may be lost and another not."""
+    X, y = regression(40, P, targets=2)
+    view = Rows.from_data(X, y, None, True)
+    kept = solvers.minimise(view, penalty(), "cholesky", None, Settings(1e-10, 100))[0]
+
+    def astray(view, penalty, start, settings):
+        coef = kept.coef.copy()
+        coef[1] = value
+        return Solution(coef, np.array([0.0, value]), 1)
+
+    monkeypatch.setitem(SOLVERS, "cholesky", replace(SOLVERS["cholesky"], run=astray))
+    with np.errstate(invalid="ignore"):
+        found = solvers.minimise(view, penalty(), "cholesky", None, Settings(1e-10, 100))[0]
+    assert_array_equal(found.coef[1], 0)
+    assert_array_equal(found.coef[0], kept.coef[0])
+    assert_allclose(found.dual_gap[1], 0.5 * np.var(y[:, 1]))
+    assert found.dual_gap[0] <= 1e-10 * np.var(y[:, 0])
