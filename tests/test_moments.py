@@ -271,10 +271,7 @@ def test_a_column_that_is_constant_stays_so_through_merging(value, layout):
     y = np.tile(y, 100)
     weights = np.random.default_rng(1).uniform(0, 2, len(y)) * (np.arange(len(y)) % 7 > 0)
     cuts = [0, 10, 500, 1707, len(y)]
-    parts = [
-        Moments.from_data(layout(X[a:b]), y[a:b], weights[a:b])
-        for a, b in pairwise(cuts)
-    ]
+    parts = [Moments.from_data(layout(X[a:b]), y[a:b], weights[a:b]) for a, b in pairwise(cuts)]
     merged = reduce(add, parts)
     assert_array_equal(merged.constant(), np.arange(P) == 2)
     assert merged.mean[2] == value
