@@ -290,7 +290,8 @@ class Rows:
     def columns(self, S: NDArray | slice, rows: slice = slice(None)) -> NDArray:
         """Return the columns S (k,) of A as an array (n or |rows|, k); X must be dense."""
         centre = int(self.fit_intercept)  # before root, whose products round at the mean's size
-        columns = self.X[rows][:, S] - (self.overlap[0, S] if centre else 0.0)
+        mean = self.overlap[0, S] if centre else 0.0
+        columns = np.subtract(self.X[rows][:, S], mean, order="C")
         columns *= self.root[rows, None]
         if len(self.overlap) > centre:
             columns -= self.basis[rows, centre:] @ self.overlap[centre:, S]
