@@ -40,8 +40,18 @@ def check_header(estimator: BaseEstimator, X: Any, y: Any = UNSEEN, *, reset: bo
     validate_data(estimator, header, None if y is None else UNSEEN, reset=reset)
 
 
-def fold(make: Callable, merge: Callable, X: Any, y: Any, sample_weight: Any) -> Any:
-    """Return the results of `make(X, y, sample_weight)` on every partition, merged."""
+def lengths(X: Any) -> NDArray:
+    """Return the lengths of the partitions, NaN where they are not known."""
+    return np.array(X.chunks[0] if hasattr(X, "chunks") else [np.nan] * X.npartitions, dtype=float)
+
+
+def fold(
+    make: Callable, merge: Callable, X: Any, y: Any, sample_weight: Any, each: list | None = None
+) -> Any:
+    """Return the results of `make(X, y, sample_weight)` on every partition, merged.
+
+    Of `each`, if given, the entry of the partition is one more argument.
+    """
     import dask
 
     is_frame = hasattr(X, "columns")
@@ -49,7 +59,7 @@ def fold(make: Callable, merge: Callable, X: Any, y: Any, sample_weight: Any) ->
     for name, array in {"y": y, "sample_weight": sample_weight}.items():
         named[name] = _alongside(named["X"], array, name)
     expected = {name: _dtypes(array) for name, array in named.items()}
-    run = partial(_on_partition, make, X.shape[1], expected)
+    run = partial(_on_partition, make, X.shape[1], expected, each)
     results = (_over_frames if is_frame else _over_arrays)(run, *named.values())
     while len(results) > 1:
         groups = [results[k : k + FAN_IN] for k in range(0, len(results), FAN_IN)]
@@ -100,9 +110,15 @@ def _on_numbered(*parts: Any, run: Callable, partition_info: Any = None) -> Any:
 
 
 def _on_partition(
-    make: Callable, n_features: int, expected: dict[str, list], number: Any, *parts: Any
+    make: Callable,
+    n_features: int,
+    expected: dict[str, list],
+    each: list | None,
+    number: Any,
+    *parts: Any,
 ) -> Any:
     """Return `make(X, y, sample_weight)` of a partition, or raise an error that names it."""
+    own = [] if each is None else [each[number[0]]]
     with located(f"Partition {number[0]}"):
         if parts[0].shape[1] != n_features:
             raise ValueError(f"X has {parts[0].shape[1]} features; expected {n_features}.")
@@ -110,7 +126,7 @@ def _on_partition(
             found = _dtypes(part)
             if found != dtypes:
                 raise ValueError(f"{name} has dtype {_text(found)}; expected {_text(dtypes)}.")
-        return make(*parts)
+        return make(*parts, *own)
 
 
 def _dtypes(array: Any) -> list[Any]:

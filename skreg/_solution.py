@@ -45,11 +45,11 @@ def warn_not_converged(
         f"duality gap is {np.max(solution.dual_gap):.3g}, relative to the null model "
         f"{solution.relative_gap(target_norm2):.3g} > tol={tol:.3g}. {remedy}",
         ConvergenceWarning,
-        stacklevel=_levels_to_the_user(),
+        stacklevel=levels_to_the_user(),
     )
 
 
-def _levels_to_the_user() -> int:
+def levels_to_the_user() -> int:
     """Return how far up the stack from a function here the first caller of the library is."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").startswith(("skreg", "sklearn")):
