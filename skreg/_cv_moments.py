@@ -30,7 +30,7 @@ from ._selection import fold_statistics
 
 def checked_moments(moments: Any) -> list[Moments]:
     """Return the moments of the folds, each of which has weight."""
-    folds = list(moments) if isinstance(moments, Iterable) else [moments]
+    folds = list(moments) if isinstance(moments, Iterable) else [None]
     if not all(isinstance(fold, Moments) for fold in folds):
         raise TypeError(f"moments must be a list of skreg.Moments, one per fold; got {moments!r}.")
     if len(folds) < 2:
