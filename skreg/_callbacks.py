@@ -11,30 +11,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+
+class NoContext:
+    """The context of a fit of which nobody is told."""
+
+    def subcontext(self, **_: Any) -> NoContext:
+        """Return the context of a part of the fit."""
+        return self
+
+    def call_on_fit_task_begin(self, **_: Any) -> NoContext:
+        """Tell nobody of the beginning."""
+        return self
+
+    def call_on_fit_task_end(self, **_: Any) -> bool:
+        """Tell nobody of the end; return whether to stop."""
+        return False
+
+
 try:
     from sklearn.callback import CallbackSupportMixin
 except ImportError:
 
-    class _NoContext:
-        """The context of a fit of which nobody is told."""
-
-        def subcontext(self, **_: Any) -> _NoContext:
-            """Return the context of a part of the fit."""
-            return self
-
-        def call_on_fit_task_begin(self, **_: Any) -> _NoContext:
-            """Tell nobody of the beginning."""
-            return self
-
-        def call_on_fit_task_end(self, **_: Any) -> bool:
-            """Tell nobody of the end; return whether to stop."""
-            return False
-
     class CallbackSupportMixin:
         """What estimators inherit where scikit-learn has no callbacks."""
 
-        def _init_callback_context(self, **_: Any) -> _NoContext:
-            return _NoContext()
+        def _init_callback_context(self, **_: Any) -> NoContext:
+            return NoContext()
 
 
 class Watch:

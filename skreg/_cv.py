@@ -1,37 +1,33 @@
-"""Choosing the strength: what the three cross-validating estimators share.
+"""From data to the scores of a grid: what the three cross-validating estimators share.
 
-The values of the grid are scored, by folds, by leaving one row out or by a criterion; one of them
-is chosen by its score; and the regressor fitted with it on all the data, certified there. The
-estimator is composed with its regressor, which alone states the problem.
+The values are scored by folds, by leaving one row out or by a criterion; on rows, or, where these
+are elsewhere, on the moments of folds. What comes of the scores is in `_search.py`.
 """
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass, replace
-from functools import cached_property
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.base import _fit_context
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
-from . import _grid
-from ._base import SHARED_CONSTRAINTS, BaseRegularized, LinearPredictor, unchanged_on_error
-from ._callbacks import CallbackSupportMixin, Watch
+from . import _dask
+from ._base import SHARED_CONSTRAINTS, unchanged_on_error
+from ._callbacks import CallbackSupportMixin, NoContext, Watch
+from ._cv_moments import by_moments, checked_moments, folds_of_partitions
 from ._family import Family
-from ._folds import Data, Fold, SharingRows, TrainingViews, checked_folds
+from ._folds import Data, Fold, TrainingViews, checked_folds
+from ._moments import Moments
 from ._rows import Rows
 from ._scores import Scorer, Scores, by_folds, by_leaving_one_out
+from ._search import BaseSearch, Search
 from ._selection import SELECTIONS
-from ._solution import Solution, levels_to_the_user
 from .solvers.ridge import LARGE_SIDE
 
 N_FOLDS = 5  # where cv=None means folds, as in scikit-learn
@@ -49,41 +45,12 @@ CV_CONSTRAINTS: dict[str, list] = {
 }
 
 
-@dataclass(frozen=True)
-class Search:
-    """The data, its folds, the problem of `model` on all of it, and the path along the values.
-
-    `on_data` poses the problem on the rows, `family` on what the path was solved on.
-    """
-
-    model: BaseRegularized
-    data: Data
-    rows: SharingRows
-    views: TrainingViews
-    on_data: Family
-    family: Family
-    values: NDArray
-    path: list[tuple[Solution, str]]
-
-    @cached_property
-    def coefs(self) -> NDArray:
-        """The coefficients (m, ..., p)."""
-        return np.array([solution.coef for solution, _ in self.path])
-
-    @cached_property
-    def intercepts(self) -> NDArray:
-        """The intercepts (m, ...)."""
-        return self.rows.intercept(self.coefs)
-
-
-class BaseCV(CallbackSupportMixin, LinearPredictor):
-    """Choose the strength of `_regressor` from the grid that the parameter `_grid_parameter` gives.
+class BaseCV(CallbackSupportMixin, BaseSearch):
+    """Choose the strength by scores: on folds, on rows left out, or by a criterion.
 
     A subclass says whether its penalty is quadratic, and may score by a criterion.
     """
 
-    _regressor: ClassVar[type[BaseRegularized]]
-    _grid_parameter: ClassVar[str]
     criterion: str | None = None  # where an estimator has none
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -92,9 +59,11 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
-            The design. float64 and float32 are kept, everything else becomes float64.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        X : {array-like, sparse matrix or array, Dask collection} of shape (n_samples, n_features)
+            The design. float64 and float32 are kept, everything else becomes float64. Dask
+            collections are read once, for the moments of all folds: `cv` must be an integer, or
+            None for 5, and the folds are consecutive rows (whole partitions of a dataframe).
+        y : array-like or Dask collection of shape (n_samples,) or (n_samples, n_targets)
             The targets, which share one strength.
         sample_weight : array-like of shape (n_samples,) or float, default=None
             Nonnegative row weights, in the fits and in the scores of the folds. None weighs all
@@ -125,16 +94,57 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
         with unchanged_on_error(self):
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
             self._check_parameters()
-            X, y, weights = self._check_data(X, y, sample_weight)
-            routed = self._route(weights, params)
-            self._forget()
-            search = self._search(X, y, weights, routed["splitter"])
-            scores = self._scores(search, self._scorer(routed["scorer"], len(y)), context)
-            index = self._choose(search, scores)
-            gap = self._refit(search, index, X.dtype)
-            self._warn_of_gap(max(gap, scores.gap))
-            self._warn_at_edge(search, index)
+            if _dask.is_collection(X):
+                _dask.check_header(self, X, y, reset=True)
+                n_folds = self._check_for_moments("Dask collections", params)
+                folds = folds_of_partitions(X, y, sample_weight, n_folds)
+                self._fit_folds(folds, context)
+            else:
+                X, y, weights = self._check_data(X, y, sample_weight)
+                routed = self._route(weights, params)
+                search = self._search(X, y, weights, routed["splitter"])
+                scores = self._scores(search, self._scorer(routed["scorer"], len(y)), context)
+                self._finish(search, scores, X.dtype)
             context.call_on_fit_task_end(estimator=self, X=X, y=y)
+            return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_moments(self, moments):
+        """Choose the strength from the moments of folds, and fit the model to those of all.
+
+        Each fold is scored by the model of all the others: the moments of folds of rows, in the
+        order of the folds, choose as those rows would.
+
+        Parameters
+        ----------
+        moments : sequence of Moments
+            Those of each fold, two or more.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        TypeError
+            If `moments` are not a sequence of `Moments`.
+        ValueError
+            For fewer than two folds, folds without weight or of other features, and for `scoring`
+            and `criterion`, which need rows.
+
+        Warns
+        -----
+        UserWarning, ConvergenceWarning
+            As `fit`.
+        """
+        with unchanged_on_error(self):
+            self._check_parameters()
+            self._check_for_moments("moments", {})
+            folds = checked_moments(moments)
+            self.n_features_in_ = folds[0].n_features
+            vars(self).pop("feature_names_in_", None)
+            self._fit_folds(folds, NoContext())
             return self
 
     def get_metadata_routing(self):
@@ -183,6 +193,35 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
                 "(cv=None) does not have with `scoring`. Use scoring=None, or folds such as cv=5."
             )
 
+    def _check_for_moments(self, what: str, params: dict[str, Any]) -> int:
+        """Return the number of folds; raise ValueError for parameters that need rows."""
+        refused = {
+            "scoring": self.scoring is not None,
+            "criterion": self.criterion is not None,
+            **dict.fromkeys(params, True),
+        }
+        for name, is_given in refused.items():
+            if is_given:
+                raise ValueError(f"`{name}` needs rows in memory; it does not go with {what}.")
+        if not (self.cv is None or isinstance(self.cv, Integral)):
+            raise ValueError(f"cv must be an integer or None to go with {what}; got {self.cv!r}.")
+        return N_FOLDS if self.cv is None else int(self.cv)
+
+    def _fit_folds(self, folds: list[Moments], context: Any) -> None:
+        """Choose the strength by the moments of folds, and fit the model to those of all."""
+        values, model, whole = self._given_values(), self._model(), sum(folds)
+        if whole.feature_names is not None:
+            self.feature_names_in_ = whole.feature_names
+        view = whole.view(self.fit_intercept)
+        family = Family(model, view)
+        if values is None:
+            values = family.grid(getattr(self, self._grid_parameter), self.eps)
+        path = list(family.solutions(values))
+        scores = by_moments(model, folds, values, Watch(self, context, len(folds), self.verbose))
+        self._finish(
+            Search(model, None, view, None, family, family, values, path), scores, whole.dtype
+        )
+
     def _route(self, weights: NDArray | None, params: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Return the metadata for the splitter and for the scorer; weights are (n,)."""
         extra = set(params)
@@ -209,25 +248,6 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
         if self.scoring is None:
             return None
         return Scorer(check_scoring(self, scoring=self.scoring), params, n)
-
-    def _forget(self) -> None:
-        """Delete what an earlier fit chose: not every fit sets the same attributes."""
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            if name not in ("n_features_in_", "feature_names_in_"):
-                delattr(self, name)
-
-    def _model(self) -> BaseRegularized:
-        """Return the regressor, at whichever strength."""
-        own = self.get_params(deep=False)
-        names = self._regressor().get_params(deep=False).keys() & own.keys() - {"verbose"}
-        return self._regressor(**{name: own[name] for name in names})
-
-    def _given_values(self) -> NDArray | None:
-        """Return the user's grid (m,), descending, or None if it is to be automatic."""
-        given, parameter = getattr(self, self._grid_parameter), self._regressor._path_parameter
-        if isinstance(given, Integral):
-            return None
-        return _grid.checked(_grid.AXES[parameter], given, self._grid_parameter)
 
     def _folds(self, X: Any, data: Data, params: dict[str, Any]) -> list[Fold]:
         """Return the folds, none where there is a closed form or a criterion."""
@@ -267,69 +287,3 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
             return by_leaving_one_out(search.family, data, search.rows, values, scorer, path)
         watch = Watch(self, context, len(search.views.folds), self.verbose)
         return by_folds(search.model, search.views, values, scorer, self.n_jobs, watch)
-
-    def _choose(self, search: Search, scores: Scores) -> int:
-        """Set what the scores say of the values, and return the index of the chosen one."""
-        chosen = {"min": SELECTIONS["min"](scores.loss, scores.se)}
-        if scores.se is not None:
-            chosen["1se"] = SELECTIONS["1se"](scores.loss, scores.se)
-        if self.selection not in chosen:
-            raise ValueError("selection='1se' needs the standard error of at least two folds.")
-        found = {f"{self._grid_parameter}_": search.values, **scores.attributes}
-        for selection, index in chosen.items():
-            found[f"{self._grid_parameter[:-1]}_{selection}_"] = search.values[index]
-        found[f"{self._regressor._path_parameter}_"] = search.values[chosen[self.selection]]
-        vars(self).update(found)
-        return chosen[self.selection]
-
-    def _refit(self, search: Search, index: int, dtype: Any) -> float:
-        """Set the path of all data and the model at one value, certified there.
-
-        Return the largest relative gap.
-        """
-        value, (solution, name) = search.values[index], search.path[index]
-        gap = search.on_data.gaps(search.values[index : index + 1], solution.coef[None])[0]
-        solution = replace(solution, dual_gap=gap)
-        norm2 = search.rows.target_norm2
-        # Without a penalty the answer is one of minimum norm, to which the gap is blind.
-        if value == 0 or not solution.is_within(self.tol, norm2):
-            solution, name = search.on_data.solve(value, solution.coef)
-        self.coef_ = solution.coef.astype(dtype)
-        self.intercept_ = dtype.type(search.rows.intercept(solution.coef))
-        self.coef_path_ = search.coefs.astype(dtype)
-        self.intercept_path_ = search.intercepts.astype(dtype)
-        self.coef_path_[index], self.intercept_path_[index] = self.coef_, self.intercept_
-        self.dual_gap_ = solution.dual_gap[()]
-        self.n_iter_ = solution.n_iter
-        self.solver_ = name
-        gaps = np.array([other.dual_gap for other, _ in search.path])
-        gaps[index] = solution.dual_gap
-        return Solution(search.coefs, gaps, 1).relative_gap(norm2)
-
-    def _warn_of_gap(self, gap: float) -> None:
-        """Warn if a fit of the folds or of all data did not converge."""
-        if gap > self.tol:
-            warnings.warn(
-                "A fit along the path did not converge: the largest duality gap of them, relative "
-                f"to the null model, is {gap:.3g} > tol={self.tol:.3g}. Increase max_iter, or "
-                "rescale the columns of X.",
-                ConvergenceWarning,
-                stacklevel=levels_to_the_user(),
-            )
-
-    def _warn_at_edge(self, search: Search, index: int) -> None:
-        """Warn if the chosen value is at an end of a grid that could go on there."""
-        values, name = search.values, self._regressor._path_parameter
-        at_top = index == 0 and search.coefs[0].any()
-        at_bottom = index == len(values) - 1 and values[-1] > 0
-        if len(values) > 1 and (at_top or at_bottom):
-            end, further = ("largest", "larger") if at_top else ("smallest", "smaller")
-            remedy = f"Give {further} values in `{self._grid_parameter}`."
-            if at_bottom and isinstance(getattr(self, self._grid_parameter), Integral):
-                remedy = "Use a smaller `eps`."
-            warnings.warn(
-                f"The chosen {name}={values[index]:.3g} is the {end} of the grid: what lies beyond "
-                f"may be better. {remedy}",
-                UserWarning,
-                stacklevel=levels_to_the_user(),
-            )

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial, reduce
+from itertools import count
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +42,18 @@ def check_header(estimator: BaseEstimator, X: Any, y: Any = UNSEEN, *, reset: bo
     validate_data(estimator, header, None if y is None else UNSEEN, reset=reset)
 
 
-def fold(make: Callable, merge: Callable, X: Any, y: Any, sample_weight: Any) -> Any:
-    """Return the results of `make(X, y, sample_weight)` on every partition, merged."""
+def lengths(X: Any) -> NDArray:
+    """Return the lengths of the partitions, NaN where they are not known."""
+    return np.array(X.chunks[0] if hasattr(X, "chunks") else [np.nan] * X.npartitions, dtype=float)
+
+
+def fold(
+    make: Callable, merge: Callable, X: Any, y: Any, sample_weight: Any, each: list | None = None
+) -> Any:
+    """Return the results of `make(X, y, sample_weight)` on every partition, merged.
+
+    Of `each`, if given, the entry of the partition is one more argument.
+    """
     import dask
 
     is_frame = hasattr(X, "columns")
@@ -49,12 +61,27 @@ def fold(make: Callable, merge: Callable, X: Any, y: Any, sample_weight: Any) ->
     for name, array in {"y": y, "sample_weight": sample_weight}.items():
         named[name] = _alongside(named["X"], array, name)
     expected = {name: _dtypes(array) for name, array in named.items()}
-    run = partial(_on_partition, make, X.shape[1], expected)
+    run = partial(_on_partition, make, X.shape[1], expected, each)
     results = (_over_frames if is_frame else _over_arrays)(run, *named.values())
-    while len(results) > 1:
-        groups = [results[k : k + FAN_IN] for k in range(0, len(results), FAN_IN)]
-        results = [dask.delayed(reduce)(merge, group) for group in groups]
-    return dask.compute(results[0])[0]
+    # Before they are merged, for what is delayed is not fused.
+    results = results.optimize() if is_frame else dask.optimize(results)[0]
+    return dask.compute(_tree(results, merge))[0]
+
+
+def _tree(results: Any, merge: Callable) -> Any:
+    """Return the results that are the partitions of a collection, merged, delayed."""
+    from dask.core import flatten
+    from dask.delayed import Delayed
+    from dask.highlevelgraph import HighLevelGraph
+
+    name, graph, keys = f"merge-{uuid4().hex}", {}, list(flatten(results.__dask_keys__()))
+    for level in count():
+        groups = [keys[k : k + FAN_IN] for k in range(0, len(keys), FAN_IN)]
+        keys = [(name, level, k) for k in range(len(groups))]
+        graph.update((key, (reduce, merge, group)) for key, group in zip(keys, groups, strict=True))
+        if len(keys) == 1:
+            whole = HighLevelGraph.from_collections(name, graph, dependencies=[results])
+            return Delayed(keys[0], whole, layer=name)
 
 
 def predict(X: Any, coef: NDArray, intercept: Any) -> Any:
@@ -75,8 +102,8 @@ def predicted(X: Any, coef: NDArray, intercept: Any) -> NDArray:
     return X @ coef.T + intercept
 
 
-def _over_arrays(run: Callable, X: Any, *others: Any) -> list[Any]:
-    """Return `run(k, X, *others)` of each partition, delayed: one task with what makes the rows."""
+def _over_arrays(run: Callable, X: Any, *others: Any) -> Any:
+    """Return a collection of `run(k, X, *others)` of each partition, to be one task with it."""
     import dask.array as da
 
     # Each argument with its axes: rows, and one more of which there is one block.
@@ -84,14 +111,13 @@ def _over_arrays(run: Callable, X: Any, *others: Any) -> list[Any]:
     for array in (X, *others):
         arguments += [array, "ij"[: array.ndim] if is_collection(array) else None]
     nothing = np.empty((0, 0), object)
-    results = da.blockwise(run, "ij", *arguments, dtype=object, meta=nothing, align_arrays=False)
-    return results.to_delayed().ravel().tolist()
+    return da.blockwise(run, "ij", *arguments, dtype=object, meta=nothing, align_arrays=False)
 
 
-def _over_frames(run: Callable, X: Any, *others: Any) -> list[Any]:
-    """Return `run(k, X, *others)` of each partition, delayed: one task with what makes the rows."""
+def _over_frames(run: Callable, X: Any, *others: Any) -> Any:
+    """Return a collection of `run(k, X, *others)` of each partition, to be one task with it."""
     options = {"meta": ("moments", object), "enforce_metadata": False, "clear_divisions": True}
-    return X.map_partitions(_on_numbered, *others, run=run, **options).to_delayed()
+    return X.map_partitions(_on_numbered, *others, run=run, **options)
 
 
 def _on_numbered(*parts: Any, run: Callable, partition_info: Any = None) -> Any:
@@ -100,9 +126,15 @@ def _on_numbered(*parts: Any, run: Callable, partition_info: Any = None) -> Any:
 
 
 def _on_partition(
-    make: Callable, n_features: int, expected: dict[str, list], number: Any, *parts: Any
+    make: Callable,
+    n_features: int,
+    expected: dict[str, list],
+    each: list | None,
+    number: Any,
+    *parts: Any,
 ) -> Any:
     """Return `make(X, y, sample_weight)` of a partition, or raise an error that names it."""
+    own = [] if each is None else [each[number[0]]]
     with located(f"Partition {number[0]}"):
         if parts[0].shape[1] != n_features:
             raise ValueError(f"X has {parts[0].shape[1]} features; expected {n_features}.")
@@ -110,7 +142,7 @@ def _on_partition(
             found = _dtypes(part)
             if found != dtypes:
                 raise ValueError(f"{name} has dtype {_text(found)}; expected {_text(dtypes)}.")
-        return make(*parts)
+        return make(*parts, *own)
 
 
 def _dtypes(array: Any) -> list[Any]:

@@ -9,9 +9,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ._base import STRENGTH
 from ._criteria import INFORMATION, by_information
-from ._cv import CV_CONSTRAINTS, GRID, BaseCV, Search
+from ._cv import CV_CONSTRAINTS, GRID, BaseCV
 from ._l1 import L1Regressor
 from ._scores import Scores
+from ._search import Search
 
 
 class L1RegressorCV(BaseCV):

@@ -7,9 +7,10 @@ from typing import ClassVar
 from sklearn.utils._param_validation import StrOptions
 
 from ._criteria import by_gcv
-from ._cv import CV_CONSTRAINTS, GRID, BaseCV, Search
+from ._cv import CV_CONSTRAINTS, GRID, BaseCV
 from ._l2 import L2Regressor
 from ._scores import Scores
+from ._search import Search
 
 
 class L2RegressorCV(BaseCV):

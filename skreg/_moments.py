@@ -175,9 +175,7 @@ class Moments:
             return replace(heavy, dtype=dtype, feature_names=names)
         weight = heavy.weight + light.weight
         shares = heavy.weight / weight, light.weight / weight
-        delta = (light.mean - heavy.mean) + (light.mean_rest - heavy.mean_rest)
-        target_delta = light.target_mean - heavy.target_mean
-        target_delta = target_delta + (light.target_mean_rest - heavy.target_mean_rest)
+        delta, target_delta = heavy.distance(light)
         mean, mean_rest = two_sum(heavy.mean, heavy.mean_rest + shares[1] * delta)
         target_mean, target_mean_rest = two_sum(
             heavy.target_mean, heavy.target_mean_rest + shares[1] * target_delta
@@ -197,6 +195,12 @@ class Moments:
             dtype,
             names,
         )
+
+    def distance(self, other: Moments) -> tuple[NDArray, NDArray]:
+        """Return how far the means (p,) and (...) of `other` are from these."""
+        delta = (other.mean - self.mean) + (other.mean_rest - self.mean_rest)
+        target_delta = other.target_mean - self.target_mean
+        return delta, target_delta + (other.target_mean_rest - self.target_mean_rest)
 
     def moved(self, by: NDArray) -> Moments:
         """Return the moments with `by` (p,) added to each row of X."""
@@ -295,6 +299,22 @@ def _of_data(estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any, reset
     X, y = check_data(estimator, X, y, reset=reset, finite=sparse.issparse(X))
     weights = check_weights(sample_weight, X.shape[0])
     return Moments.of_rows(X, y, weights, getattr(estimator, "feature_names_in_", None))
+
+
+def moments_of_pieces(
+    X: Any, y: Any, sample_weight: Any, pieces: list[tuple[int, int, int | None]]
+) -> dict[int, Moments]:
+    """Return moments by number, of the rows of each (number, first, after the last)."""
+    checker = _Checker()
+    X, y = check_data(checker, X, y)
+    weights = check_weights(sample_weight, X.shape[0])
+    names = getattr(checker, "feature_names_in_", None)
+    found = {}
+    for number, first, last in pieces:
+        rows = slice(first, last)
+        some = None if weights is None else weights[rows]
+        found[number] = Moments.of_rows(X[rows], y[rows], some, names)
+    return found
 
 
 def _of_partition(X: Any, y: Any, sample_weight: Any) -> Moments:
