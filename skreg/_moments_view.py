@@ -8,19 +8,18 @@ for one thing: A'A holds the square of A's condition number, and no rows are the
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _linalg
-from ._gram import KeptGram
 from ._rows import Rows
+from ._view import View
 
 
 @dataclass(frozen=True)
-class MomentsView:
+class MomentsView(View):
     """`gram` A'A (p, p), `cross` A'b (..., p) and `target_norm2` |b|^2 (...).
 
     `mean` (p,) and `target_mean` (...) are the weighted means of the data as given,
@@ -35,6 +34,7 @@ class MomentsView:
     vanishing: NDArray
     fit_intercept: bool = True
     has_rows: ClassVar[bool] = False
+    shift: ClassVar[float] = 0.0
     is_sparse: ClassVar[bool] = False
     is_tall: ClassVar[bool] = True
     descends_by_columns: ClassVar[bool] = False
@@ -80,14 +80,6 @@ class MomentsView:
             target_norm2=self.target_norm2[index],
         )
 
-    def intercept(self, w: NDArray) -> NDArray:
-        """Return the intercepts (...) that go with w (..., p)."""
-        return self.target_mean - w @ self.mean if self.fit_intercept else np.zeros(w.shape[:-1])
-
-    def intercept_rounding(self, w: NDArray) -> NDArray:
-        """Return what rounding of the intercepts that go with w (..., p) adds to the loss (...)."""
-        return _linalg.intercept_rounding(w, self.mean * self.fit_intercept)
-
     def variances(self) -> NDArray:
         """Return the weighted variance of each column (p,), exactly 0 for a constant one."""
         square, noise = self.mean * self.mean, 10 * _linalg.EPS
@@ -97,27 +89,9 @@ class MomentsView:
             variances = np.diag(self.gram) - square
         return np.where(variances > noise * square, variances, 0.0)
 
-    def second_moments(self, drop_to: str) -> NDArray:
-        """Return what dropout destroys (p,): the variance, or the raw moment for drop_to="zero"."""
-        variances = self.variances()
-        return variances if drop_to == "mean" else variances + self.mean * self.mean
-
     def constant(self) -> NDArray:
         """Return the mask (p,) of the columns without variance, unless it may have vanished."""
         return (self.variances() == 0) & ~self.vanishing
-
-    def reach(self, w: NDArray) -> NDArray:
-        """Return how large (...) the terms of A w are together, for w (..., p)."""
-        return np.abs(w) @ np.sqrt(self.second_moments("zero"))
-
-    def rounding(self, reach: NDArray | float = 0.0) -> NDArray:
-        """Bound (..., p) the rounding error of correlations with residuals at coefficients."""
-        return _linalg.rounding(self.second_moments("zero"), self.target_norm2, reach)
-
-    @cached_property
-    def kept(self) -> KeptGram:
-        """The part of the Gram matrix that was ever asked for."""
-        return KeptGram(self.block)
 
     def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
         """Return A'r (..., p), minus the gradient, and |r|^2 (...), twice the loss, at w."""
@@ -147,3 +121,17 @@ class MomentsView:
             cross=self.cross - target @ overlap,
             target_norm2=np.maximum(self.target_norm2 - np.sum(target * target, axis=-1), 0.0),
         )
+
+    def spanned(
+        self, features: NDArray, factors: _linalg.LeastSquares, rest: MomentsView
+    ) -> NDArray:
+        """Return the mask (p,) of the columns of which projecting others out left only rounding.
+
+        `rest` is the view without those, the columns `features` (f,). Of moments it is the squares
+        that round.
+        """
+        columns = np.arange(self.n_features)
+        shares = factors.to_basis @ (factors.to_basis.T @ self.gram[features])
+        rounding = self.projection_rounding(features, columns, shares)
+        norms = np.sqrt(self.stored_moments())
+        return np.diag(rest.gram) <= rounding * norms

@@ -24,18 +24,19 @@ from scipy.sparse.linalg import aslinearoperator
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from . import _columns, _linalg, _range
-from ._gram import KeptGram
+from ._view import View
 
 IGNORED = 1e-100  # of the largest weight, up to which a row does not count: no digit would change
 BLOCK_BYTES = 2**23  # of rows worked on at a time
 CACHED_BYTES = 2**20  # of those that several passes go over
 FEW_COLUMNS = 0.1  # share of nonzero coefficients up to which their columns are worth a copy
 MOST_FREE = 5000  # features of a sparse X that may go without a penalty
+NEAR = 1e-6  # of a column's square, left by projection, up to which the rest itself is looked at
 FEW_ROWS = 0.25  # share of rows that count from which a dense X keeps those that do not, uncopied
 
 
 @dataclass(frozen=True)
-class Rows:
+class Rows(View):
     """A view of X (n, p): `root` (n,), `target` b (..., n), `basis` Q (n, f), `overlap` Z (f, p).
 
     A sparse X is CSC. Rows of next to no weight do not count: they are left out, or stay in a dense
@@ -143,14 +144,6 @@ class Rows:
         """Return the view with one of several targets."""
         return replace(self, target=self.target[index], target_mean=self.target_mean[index])
 
-    def intercept(self, w: NDArray) -> NDArray:
-        """Return the intercepts (...) that go with w (..., p)."""
-        return self.target_mean - w @ self.mean if self.fit_intercept else np.zeros(w.shape[:-1])
-
-    def intercept_rounding(self, w: NDArray) -> NDArray:
-        """Return what rounding of the intercepts that go with w (..., p) adds to the loss (...)."""
-        return _linalg.intercept_rounding(w, self.mean * self.fit_intercept)
-
     def constant(self) -> NDArray:
         """Return the mask (p,) of the columns that are the same in every row."""
         return _columns.constant(self.X, self.counted)
@@ -186,27 +179,10 @@ class Rows:
         # A constant column leaves only the rounding error of its mean.
         return np.where(variance > (10 * _linalg.EPS * self.mean) ** 2, variance, 0.0)
 
-    def reach(self, w: NDArray) -> NDArray:
-        """Return how large (...) the terms of A w are together, for w (..., p)."""
-        return np.abs(w) @ np.sqrt(self._stored_moments())
-
-    def rounding(self, reach: NDArray | float = 0.0) -> NDArray:
-        """Bound (..., p) the rounding error of correlations with residuals at coefficients."""
-        return _linalg.rounding(self._stored_moments(), self.target_norm2, reach)
-
-    def second_moments(self, drop_to: str) -> NDArray:
-        """Return what dropout destroys (p,): the variance, or the raw moment for drop_to="zero"."""
-        variances = self.variances()
-        return variances if drop_to == "mean" else variances + self.mean * self.mean
-
     @property
     def _is_centred_only(self) -> bool:
         """Whether nothing is projected out but the mean."""
         return len(self.overlap) == int(self.fit_intercept)
-
-    def _stored_moments(self) -> NDArray:
-        """Return the mean square of each stored column (p,), shifted but not centred."""
-        return self.variances() + (self.mean - self.shift) ** 2
 
     def product(self, w: NDArray) -> NDArray:
         """Return A w (..., n); a w with few nonzeros costs only its columns."""
@@ -227,11 +203,6 @@ class Rows:
         if residual.ndim > 2:
             return self.correlation(_flat(residual)).reshape(*residual.shape[:-1], -1)
         return (self.X.T @ (self.root * residual).T).T
-
-    @cached_property
-    def kept(self) -> KeptGram:
-        """The part of the Gram matrix that was ever asked for."""
-        return KeptGram(self.block)
 
     def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
         """Return A'r (..., p), minus the gradient, and |r|^2 (...), twice the loss, at w."""
@@ -323,7 +294,7 @@ class Rows:
                 )
             gram = self.block(features)
             # Centring a Gram matrix rounds at the size of the moments that are not centred.
-            raw, centred = self._stored_moments()[features], gram.diagonal()
+            raw, centred = self.stored_moments()[features], gram.diagonal()
             noise = np.max(np.divide(raw, centred, where=centred > 0, out=np.ones_like(raw)))
             return _linalg.from_gram(gram, self.dimension, noise)
         columns = self.project(self.columns(features).T).T
@@ -349,6 +320,26 @@ class Rows:
             overlap = (self.X.T @ (self.root[:, None] * factors.basis)).T
         view = replace(self, basis=basis, overlap=np.vstack([self.overlap, overlap]))
         return replace(view, target=view.project(view.target))
+
+    def spanned(self, features: NDArray, factors: _linalg.LeastSquares, rest: Rows) -> NDArray:
+        """Return the mask (p,) of the columns of which projecting others out left only rounding.
+
+        `rest` is the view without those, the columns `features` (f,).
+        """
+        moments = self.stored_moments()
+        left = moments - np.einsum("ij,ij->j", rest.overlap, rest.overlap)
+        near = np.flatnonzero(left <= NEAR * moments)  # the difference cannot tell more
+        overlap = rest.overlap[len(self.overlap) :, near]
+        rounding = self.projection_rounding(features, near, factors.to_basis @ overlap)
+        step = max(1, BLOCK_BYTES // (8 * max(self.shape)))
+        for start in range(0, len(near), step):
+            some = near[start : start + step]
+            unit = np.zeros((len(some), self.n_features))
+            unit[np.arange(len(some)), some] = 1.0
+            left[some] = _norm2(rest.product(unit))
+        spanned = np.zeros(self.n_features, bool)
+        spanned[near] = left[near] <= rounding**2
+        return spanned
 
     def _weighted_columns(self, S: NDArray | slice) -> Any:
         """Return diag(root) X_S (n, |S|) of a sparse X, not centred."""

@@ -1,7 +1,8 @@
 """Features without any penalty are least squares on what the others leave.
 
 The free columns are projected out of the design and the target, as the intercept is; the rest is
-solved on that view; then the free coefficients follow, of minimum norm if they are not unique.
+solved on that view, where a column of which only rounding is left has the coefficient 0; then the
+free coefficients follow, of minimum norm if they are not unique.
 The same projection certifies any coefficients: the free part of the residual's correlations, q_F,
 adds |U'r|^2 / 2 to the gap of the rest, for the orthonormal basis U = A_F T of the free columns.
 """
@@ -39,10 +40,17 @@ class Elimination:
         """The view without the free features."""
         return self.view.project_out(self.free, self.factors) if len(self.free) else self.view
 
+    @cached_property
+    def spanned(self) -> NDArray:
+        """The mask (p,) of the features of which the free ones leave nothing but rounding."""
+        if not len(self.free):
+            return np.zeros(self.view.n_features, bool)
+        return self.view.spanned(self.free, self.factors, self.rest_view)
+
     @property
     def rest(self) -> tuple[Any, Penalty]:
-        """The view and the penalty without the free features."""
-        return self.rest_view, self.penalty.exclude(self.penalty.free)
+        """The view and the penalty of what the free features leave."""
+        return self.rest_view, self.penalty.exclude(self.penalty.free | self.spanned)
 
     def at(self, penalty: Penalty) -> Elimination:
         """Return the problem at another penalty; what the same free features share is kept."""
@@ -67,7 +75,9 @@ class Elimination:
         """Whether the free features leave nothing: no other, or no residual for others to meet."""
         if self.is_all:
             return True
-        return len(self.free) > 0 and self.factors.to_basis.shape[1] == self.view.dimension
+        if not len(self.free):
+            return False
+        return self.rank == self.view.dimension or self.rest[1].excluded.all()
 
     def complete(self, solution: Solution) -> Solution:
         """Return the solution of the rest with the free coefficients, and the gap of the whole."""
@@ -100,7 +110,8 @@ class Elimination:
         if self.is_all:
             return free_gap
         penalty = penalty.exclude(self.penalty.free)
-        correlation, residual_norm2 = self.rest[0].evaluate(w)
+        correlation, residual_norm2 = self.rest_view.evaluate(w)
+        correlation[..., self.spanned] = 0.0
         if np.any(rounding):
             correlation = penalty.settle(w, correlation, rounding)
         return free_gap + penalty.dual_gap(w, correlation, residual_norm2)

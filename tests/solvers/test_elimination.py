@@ -178,3 +178,27 @@ def test_more_free_features_than_rows_leave_no_residual(make):
     expected = np.zeros(P)
     expected[problem.free] = np.linalg.lstsq(A[:, problem.free], b, rcond=1e-10)[0]
     assert_allclose(completed.coef, expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1.0, 1e40])
+@pytest.mark.parametrize("seed", range(10))
+@each_view
+def test_what_lies_in_the_span_of_free_features_is_told_from_what_almost_does(make, seed, scale):
+    """Columns 5 and 6 are combinations of the free ones; 7 is one but for a part in 10^5."""
+    X, y = data()
+    rng = np.random.default_rng(seed)
+    X[:, 4:] = X[:, :4] @ rng.normal(size=(4, 4))
+    X[:, 4] += rng.normal(size=len(X))
+    X[:, 7] += 1e-5 * rng.normal(size=len(X))
+    penalty = make_penalty(([0, 0, 0, 0, 1e-3, 1e-3, 1e-3, 1e-3], [0] * P))
+    problem = Elimination(make(scale * X, y), penalty)
+    assert_array_equal(np.flatnonzero(~problem.spanned), [4, 7])
+    assert_array_equal(np.flatnonzero(~problem.rest[1].excluded), [4, 7])
+
+
+@each_view
+def test_where_all_lies_in_the_span_of_free_features_nothing_is_left_to_solve(make):
+    X, y = data()
+    X[:, 4:] = X[:, :4] @ np.random.default_rng(0).normal(size=(4, 4))
+    penalty = make_penalty(([0, 0, 0, 0, 0.1, 0.1, 0.1, 0.1], [0] * P))
+    assert Elimination(make(X, y), penalty).is_solved
