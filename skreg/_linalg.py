@@ -38,6 +38,15 @@ def intercept_rounding(w: NDArray, mean: NDArray) -> NDArray:
     return 0.5 * (EPS * (np.abs(w) @ np.abs(mean))) ** 2
 
 
+def projection_rounding(norms: NDArray, among: NDArray, shares: NDArray) -> NDArray:
+    """Return about the rounding error (k,) of what projecting others out leaves of columns.
+
+    The columns have norms (k,), the others have norms `among` (f,), and the projections of the
+    columns are combinations of the others with coefficients `shares` (f, k).
+    """
+    return ROUNDING * (norms + among @ np.abs(shares))
+
+
 @dataclass(frozen=True)
 class LeastSquares:
     """The factors of one block of columns: T (f, r), B (f, r) and, if it was formed, U (n, r)."""

@@ -130,8 +130,7 @@ class MomentsView(View):
         `rest` is the view without those, the columns `features` (f,). Of moments it is the squares
         that round.
         """
-        columns = np.arange(self.n_features)
         shares = factors.to_basis @ (factors.to_basis.T @ self.gram[features])
-        rounding = self.projection_rounding(features, columns, shares)
-        norms = np.sqrt(self.stored_moments())
+        norms = np.sqrt(np.diag(self.gram))
+        rounding = _linalg.projection_rounding(norms, norms[features], shares)
         return np.diag(rest.gram) <= rounding * norms

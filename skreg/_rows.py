@@ -329,8 +329,9 @@ class Rows(View):
         moments = self.stored_moments()
         left = moments - np.einsum("ij,ij->j", rest.overlap, rest.overlap)
         near = np.flatnonzero(left <= NEAR * moments)  # the difference cannot tell more
-        overlap = rest.overlap[len(self.overlap) :, near]
-        rounding = self.projection_rounding(features, near, factors.to_basis @ overlap)
+        shares = factors.to_basis @ rest.overlap[len(self.overlap) :, near]
+        norms = np.sqrt(moments)
+        rounding = _linalg.projection_rounding(norms[near], norms[features], shares)
         step = max(1, BLOCK_BYTES // (8 * max(self.shape)))
         for start in range(0, len(near), step):
             some = near[start : start + step]

@@ -47,11 +47,3 @@ class View:
     def rounding(self, reach: NDArray | float = 0.0) -> NDArray:
         """Bound (..., p) the rounding error of correlations with residuals at coefficients."""
         return _linalg.rounding(self.stored_moments(), self.target_norm2, reach)
-
-    def projection_rounding(self, features: NDArray, columns: NDArray, shares: NDArray) -> NDArray:
-        """Return about the rounding error (k,) of what projecting out leaves of `columns` (k,).
-
-        Their part in the span of the columns `features` (f,) has the coefficients `shares` (f, k).
-        """
-        norms = np.sqrt(self.stored_moments())
-        return _linalg.ROUNDING * (norms[columns] + norms[features] @ np.abs(shares))
