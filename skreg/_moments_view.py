@@ -38,6 +38,7 @@ class MomentsView(View):
     is_sparse: ClassVar[bool] = False
     is_tall: ClassVar[bool] = True
     descends_by_columns: ClassVar[bool] = False
+    gram_work: ClassVar[float] = 0.0  # it is there
 
     @classmethod
     def from_rows(cls, rows: Rows) -> MomentsView:

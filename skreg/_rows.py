@@ -125,6 +125,11 @@ class Rows(View):
         """Whether the Gram matrix of all columns is no larger than what X holds."""
         return not self.is_sparse and self.shape[0] >= self.shape[1]
 
+    @property
+    def gram_work(self) -> float:
+        """Return how many products the Gram matrix of all columns takes."""
+        return float(self.n_features) ** 2 * self.shape[0]
+
     @cached_property
     def counted(self) -> NDArray:
         """Return the mask (n,) of the rows of positive weight."""

@@ -22,7 +22,7 @@ from sklearn.linear_model import enet_path
 from .finish import Quadratic
 from .quiet import quiet
 
-INTERCEPT_SCALE = 1e6
+INTERCEPT_SCALE = 1e9
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,16 @@ class Columns:
 
 def descend(
     problem: Quadratic | Columns, x: NDArray, tol: float, target_norm2: float, epochs: int
-) -> NDArray:
-    """Return x (k,) after some epochs, or at a gap of `tol` relative to the target."""
+) -> tuple[NDArray, int]:
+    """Return x (k,) after some epochs, or at a gap of `tol` relative to the target; and how many."""
     if not len(x) or not np.all(problem.l1 > 0):
-        return x
+        return x, 0
     unit = problem.l1 / problem.l1[0]
     data = _of_columns if isinstance(problem, Columns) else _of_gram
     # Where another thread has replaced the filters by those that raise, x is no worse a start.
     # To validate parameters takes longer than to descend, where the problem is small.
     with quiet(), suppress(ConvergenceWarning), config_context(skip_parameter_validation=True):
-        _, path, _ = enet_path(
+        _, path, _, n_iters = enet_path(
             **data(problem, unit, x, target_norm2),
             l1_ratio=1.0,
             alphas=[problem.l1[0]],
@@ -55,9 +55,10 @@ def descend(
             check_input=False,
             max_iter=epochs,
             tol=tol,
+            return_n_iter=True,
         )
-        return path[: len(x), 0] / unit
-    return x
+        return path[: len(x), 0] / unit, n_iters[0]
+    return x, epochs
 
 
 def _of_gram(problem: Quadratic, unit: NDArray, x: NDArray, target_norm2: float) -> dict[str, Any]:

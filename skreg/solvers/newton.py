@@ -11,7 +11,7 @@ zero, and within l1_j (positive: below it) where it is. Rounds of
 2. on the working set, a few epochs of coordinate descent: cheap, and enough while the working set
    still changes. It takes the Gram matrix H = A'A + diag(ridge), or the columns of a sparse X;
 3. once what the working set lacks is minor, the exact finish by Newton steps, see `finish.py`. With
-   thousands of sparse columns H is the wrong object, and coordinate descent goes on to the end.
+   thousands of sparse columns coordinate descent goes on first, for as long as they would take.
 
 The linear term of each round comes from 1, so that rounding in H is corrected. A start far from the
 optimum is led there by stages: rounds at l1 weights that fall to the ones asked for, to a rough gap
@@ -33,8 +33,9 @@ from .._solution import Solution
 from .descent import Columns, descend
 from .finish import Quadratic, finish
 
-WHOLE = 400  # features up to which the working set is all of them from the start
+WHOLE, WHOLE_WORK = 400, 2e8  # features, products, up to which all are in play from the start
 WHOLE_SHARE = 0.5  # of the features, if there are no more than rows: from there on all join
+LIKELY_SHARE = 0.8  # of them in play or violators: most of these will be in play
 SMALL = 100  # features up to which all count as near the support
 FIRST = 50  # features of the first working set otherwise
 STAGE_FACTOR, STAGE_TOL = 10.0, 1e-2  # between the l1 weights of stages, and their relative gap
@@ -42,10 +43,11 @@ MINOR = 0.05  # excess over l1 of a feature outside, up to which the working set
 STALLS = 10  # rounds on a settled working set that do not halve the gap: given up after so many
 FEW = 0.02  # share of the working set that joins it, up to which it is settled as well
 SHRINK = 0.1  # of the gap that a round of coordinate descent aims at
-EPOCHS, COARSE_GAP = 100, 1e-8  # of coordinate descent in a round
+EPOCHS, COLUMN_EPOCHS, COARSE_GAP = 100, 30, 1e-8  # of coordinate descent in a round
 GRAM_MOST = 1000  # features near the support for which the columns of a sparse X are multiplied
-STUCK, GRAM_LAST = 3, 8000  # stalls after which so many are tried all the same
-LAST_EPOCHS = 1000  # of coordinate descent where there are more, which it has to finish
+GRAM_LAST = 8000  # so many are, once coordinate descent has taken the time of Newton steps
+LAST_EPOCHS, LAST_SHRINK = 1000, 1e-2  # of coordinate descent where it has to finish
+FACTORED, MULTIPLIED = 0.02, 0.1  # per k^3 and k entries, in steps of coordinate descent per entry
 ACCURACY = 1e3 * EPS  # of the correlations on the working set, relative to |b| |A_j|
 NEAR = 0.7  # share of l1 from which a correlation may become support in the finish
 
@@ -126,14 +128,16 @@ def _rounds(
         stalls += settled
         inside = working.near(point)
         at = working.features[inside]
-        most = GRAM_MOST if stalls < STUCK else GRAM_LAST
-        can_finish = not working.by_columns or len(at) <= most
         problem = working.problem(inside, point)
+        can_finish = working.can_finish(problem)
         if settled and not can_finish:
-            aim, epochs = SHRINK * target_gap, LAST_EPOCHS
+            aim = max(LAST_SHRINK * gap, SHRINK * target_gap)
+            epochs = min(LAST_EPOCHS, 1 + _epochs_worth_finishing(problem))
         else:
-            aim, epochs = max(SHRINK * gap, COARSE_GAP * view.target_norm2), EPOCHS
-        x = descend(problem, point.w[at], aim / view.target_norm2, view.target_norm2, epochs)
+            aim = max(SHRINK * gap, COARSE_GAP * view.target_norm2)
+            epochs = COLUMN_EPOCHS if working.by_columns else EPOCHS
+        x, run = descend(problem, point.w[at], aim / view.target_norm2, view.target_norm2, epochs)
+        working.epochs += run * settled
         n_iter += 1
         if settled and can_finish and (tol < STAGE_TOL or stalls > 1):
             problem = working.quadratic(inside, point) if working.by_columns else problem
@@ -167,6 +171,7 @@ class _WorkingSet:
         l1, ridge = self.penalty.finite
         plain = not ridge.any() and np.all((l1 > 0) | self.penalty.excluded)
         self.by_columns = plain and self.view.descends_by_columns
+        self.epochs = 0  # of coordinate descent since it was to finish
 
     @property
     def features(self) -> NDArray:
@@ -186,8 +191,8 @@ class _WorkingSet:
         """Add the support of w and the worst violators; return the worst relative excess."""
         outside = ~self.penalty.excluded
         outside[self.features] = False
-        if len(outside) <= WHOLE:
-            self._add(np.flatnonzero(outside))
+        if len(outside) <= WHOLE and self.view.gram_work <= WHOLE_WORK:
+            self.kept.add(np.flatnonzero(outside), multiplied=not self.by_columns)
             return 0.0
         support = np.flatnonzero((point.w != 0) & outside)
         outside[support] = False
@@ -197,18 +202,20 @@ class _WorkingSet:
         if len(violators) >= FEW * len(self.features) and len(violators):
             l1 = self.penalty.l1[violators]
             lacking = np.max(excess[violators] / np.where(l1 > 0, l1, EPS))
-        room = max(FIRST, np.count_nonzero(point.w))
-        if len(violators) > room:
-            worst = np.argpartition(excess[violators], len(violators) - room)[-room:]
+        room, n_violators = max(FIRST, np.count_nonzero(point.w)), len(violators)
+        if n_violators > room:
+            worst = np.argpartition(excess[violators], n_violators - room)[-room:]
             violators = violators[worst]
-        self._add(np.concatenate([support, violators]))
+        self._add(np.concatenate([support, violators]), n_violators)
         return lacking
 
-    def _add(self, new: NDArray) -> None:
+    def _add(self, new: NDArray, n_violators: int) -> None:
         """Let the features `new` (m,) join; if these are many of few, all of them."""
         whole = np.flatnonzero(~self.penalty.excluded)
-        many = len(self.features) + len(new) > WHOLE_SHARE * len(whole)
-        if many and len(new) and self.view.is_tall and not self.by_columns:
+        k = len(self.features)
+        many = k + len(new) > WHOLE_SHARE * len(whole)
+        likely = k + n_violators > LIKELY_SHARE * len(whole)
+        if (many or likely) and len(new) and self.view.is_tall and not self.by_columns:
             self.kept.take_whole(whole)
         else:
             self.kept.add(new, multiplied=not self.by_columns)
@@ -232,6 +239,17 @@ class _WorkingSet:
             return Columns(*columns, self.penalty.l1[at], self.penalty.positive)
         return self.quadratic(inside, point)
 
+    def can_finish(self, problem: Quadratic | Columns) -> bool:
+        """Whether Newton steps on the problem are worth their time.
+
+        With thousands of columns they are once coordinate descent has taken as long.
+        """
+        if isinstance(problem, Quadratic):
+            return True
+        k = len(problem.l1)
+        late = self.epochs > _epochs_worth_finishing(problem)
+        return k <= GRAM_MOST or (k <= GRAM_LAST and late)
+
     def quadratic(self, inside: NDArray, point: _Point) -> Quadratic:
         """Return the problem on some of the features (k,), with their Gram matrix."""
         at = self.features[inside]
@@ -247,3 +265,9 @@ class _WorkingSet:
         c = point.correlation[at] - ridge * w + H @ w
         c = np.where(H.diagonal() > 0, c, 0.0)  # a zero column's is rounding, and nothing stops it
         return Quadratic(H, c, self.penalty.l1[at], self.penalty.positive)
+
+
+def _epochs_worth_finishing(problem: Columns) -> int:
+    """Return in how many epochs of coordinate descent Newton steps on k columns could be made."""
+    k = len(problem.l1)
+    return int(FACTORED * k**3 / max(problem.X.nnz, 1) + MULTIPLIED * k)
