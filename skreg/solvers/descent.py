@@ -39,7 +39,7 @@ class Columns:
 def descend(
     problem: Quadratic | Columns, x: NDArray, tol: float, target_norm2: float, epochs: int
 ) -> tuple[NDArray, int]:
-    """Return x (k,) after some epochs, or at a gap of `tol` relative to the target; and how many."""
+    """Return x (k,) after `epochs`, or at a gap of `tol` relative to the target, and how many."""
     if not len(x) or not np.all(problem.l1 > 0):
         return x, 0
     unit = problem.l1 / problem.l1[0]

@@ -129,17 +129,16 @@ def _rounds(
         inside = working.near(point)
         at = working.features[inside]
         problem = working.problem(inside, point)
-        can_finish = working.can_finish(problem)
-        if settled and not can_finish:
-            aim = max(LAST_SHRINK * gap, SHRINK * target_gap)
-            epochs = min(LAST_EPOCHS, 1 + _epochs_worth_finishing(problem))
+        last_epochs = working.epochs_before_finish(problem)
+        if settled and last_epochs:
+            aim, epochs = max(LAST_SHRINK * gap, SHRINK * target_gap), last_epochs
         else:
             aim = max(SHRINK * gap, COARSE_GAP * view.target_norm2)
             epochs = COLUMN_EPOCHS if working.by_columns else EPOCHS
         x, run = descend(problem, point.w[at], aim / view.target_norm2, view.target_norm2, epochs)
         working.epochs += run * settled
         n_iter += 1
-        if settled and can_finish and (tol < STAGE_TOL or stalls > 1):
+        if settled and not last_epochs and (tol < STAGE_TOL or stalls > 1):
             problem = working.quadratic(inside, point) if working.by_columns else problem
             accuracy = ACCURACY * np.sqrt(view.target_norm2)
             x, steps = finish(problem, x, accuracy, settings.max_iter - n_iter)
@@ -239,16 +238,18 @@ class _WorkingSet:
             return Columns(*columns, self.penalty.l1[at], self.penalty.positive)
         return self.quadratic(inside, point)
 
-    def can_finish(self, problem: Quadratic | Columns) -> bool:
-        """Whether Newton steps on the problem are worth their time.
+    def epochs_before_finish(self, problem: Quadratic | Columns) -> int:
+        """Return how many epochs of coordinate descent to go on for before Newton steps.
 
-        With thousands of columns they are once coordinate descent has taken as long.
+        With thousands of columns, as many as take the time of such steps.
         """
-        if isinstance(problem, Quadratic):
-            return True
         k = len(problem.l1)
-        late = self.epochs > _epochs_worth_finishing(problem)
-        return k <= GRAM_MOST or (k <= GRAM_LAST and late)
+        if isinstance(problem, Quadratic) or k <= GRAM_MOST:
+            return 0
+        if k > GRAM_LAST:
+            return LAST_EPOCHS
+        worth = int(FACTORED * k**3 / max(problem.X.nnz, 1) + MULTIPLIED * k)
+        return min(max(worth - self.epochs, 0), LAST_EPOCHS)
 
     def quadratic(self, inside: NDArray, point: _Point) -> Quadratic:
         """Return the problem on some of the features (k,), with their Gram matrix."""
@@ -265,9 +266,3 @@ class _WorkingSet:
         c = point.correlation[at] - ridge * w + H @ w
         c = np.where(H.diagonal() > 0, c, 0.0)  # a zero column's is rounding, and nothing stops it
         return Quadratic(H, c, self.penalty.l1[at], self.penalty.positive)
-
-
-def _epochs_worth_finishing(problem: Columns) -> int:
-    """Return in how many epochs of coordinate descent Newton steps on k columns could be made."""
-    k = len(problem.l1)
-    return int(FACTORED * k**3 / max(problem.X.nnz, 1) + MULTIPLIED * k)

@@ -20,15 +20,18 @@ def problem(request):
     return X, y, request.param
 
 
+def posed(view, l1, by_columns, positive=False):
+    everything = np.arange(view.n_features)
+    if by_columns:
+        return Columns(*view.sparse_columns(everything), l1, positive)
+    return Quadratic(view.block(everything), view.correlation(view.target), l1, positive)
+
+
 def run(X, y, fit_intercept, l1, by_columns, positive=False):
     view = Rows.from_data(X, y, None, fit_intercept)
-    everything = np.arange(X.shape[1])
-    if by_columns:
-        task = Columns(*view.sparse_columns(everything), l1, positive)
-    else:
-        task = Quadratic(view.block(everything), view.correlation(view.target), l1, positive)
+    task = posed(view, l1, by_columns, positive)
     start = np.linspace(-0.1, 0.1, X.shape[1]) * (not positive) if by_columns else 0.0 * l1
-    return descend(task, start, 1e-12, float(view.target_norm2), 5000)
+    return descend(task, start, 1e-12, float(view.target_norm2), 5000)[0]
 
 
 @pytest.mark.parametrize("positive", [False, True])
@@ -57,4 +60,18 @@ def test_features_without_a_penalty_are_left_as_they_are():
     l1 = np.array([0.1, 0.0, 0.1, 0.1])
     view = Rows.from_data(X, y, None, True)
     task = Columns(*view.sparse_columns(np.arange(4)), l1, False)
-    assert_allclose(descend(task, np.arange(4.0), 1e-12, 1.0, 10), np.arange(4.0))
+    assert_allclose(descend(task, np.arange(4.0), 1e-12, 1.0, 10)[0], np.arange(4.0))
+
+
+@pytest.mark.parametrize("by_columns", [False, True], ids=["gram", "columns"])
+def test_it_says_how_many_epochs_it_took(problem, by_columns):
+    X, y, fit_intercept = problem
+    view, l1 = Rows.from_data(X, y, None, fit_intercept), np.full(40, 0.05)
+    task = posed(view, l1, by_columns)
+    norm2 = float(view.target_norm2)
+    x, many = descend(task, np.zeros(40), 1e-12, norm2, 5000)
+    assert 5 < many < 5000
+    assert descend(task, x, 1e-6, norm2, 5000)[1] < 5
+    with_fewer, fewer = descend(task, np.zeros(40), 1e-12, norm2, many - 3)
+    assert fewer == many - 3
+    assert np.any(with_fewer != x)

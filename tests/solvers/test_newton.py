@@ -4,12 +4,14 @@ import re
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Problem, regression
 
 from skreg._objective import Penalty
 from skreg._rows import Rows
 from skreg.solvers import Settings, newton
+from skreg.solvers.finish import finish
 
 INF = np.inf
 
@@ -230,3 +232,23 @@ def test_no_target_is_solved_by_the_steps_of_another():
     alone = [solve(X, t, MIXES["l1"]) for t in y.T]
     assert_allclose(together.coef, [each.coef for each in alone], rtol=1e-14)
     assert together.n_iter == max(each.n_iter for each in alone)
+
+
+@pytest.mark.parametrize(("last", "ends_by_newton"), [(newton.GRAM_LAST, True), (0, False)])
+def test_many_sparse_columns_are_descended_until_newton_steps_are_cheaper(
+    last, ends_by_newton, monkeypatch
+):
+    """Columns that share a factor: coordinate descent takes thousands of epochs."""
+    monkeypatch.setattr(newton, "GRAM_MOST", 10)
+    monkeypatch.setattr(newton, "GRAM_LAST", last)
+    finishes = []
+    monkeypatch.setattr(newton, "finish", lambda *a: finishes.append(1) or finish(*a))
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 1)) + 0.1 * rng.normal(size=(200, 60))
+    X = sp.csc_array(X * (rng.random(X.shape) < 0.9))
+    y = X @ rng.normal(size=60) + rng.normal(size=200)
+    view = Rows.from_data(X, y, None, True)
+    penalty = Penalty(np.full(60, 1e-3), np.zeros(60))
+    solution = newton.solve(view, penalty, np.zeros(60), Settings(1e-10, 1000))
+    assert solution.dual_gap <= 1e-10 * 0.5 * view.target_norm2
+    assert bool(finishes) == ends_by_newton
