@@ -1,15 +1,15 @@
 """Linear regression regularised by L1, L2 and dropout: one objective, exact, certified."""
 
-from ._cv_display import CVDisplay
-from ._display import RegularizationPathDisplay
-from ._dropout import DropoutRegressor
-from ._dropout_cv import DropoutRegressorCV
-from ._l1 import L1Regressor
-from ._l1_cv import L1RegressorCV
-from ._l2 import L2Regressor
-from ._l2_cv import L2RegressorCV
-from ._moments import Moments
-from ._path import RegularizationPath, regularization_path
+from .data.moments import Moments
+from .estimators.dropout import DropoutRegressor
+from .estimators.l1 import L1Regressor
+from .estimators.l2 import L2Regressor
+from .pictures.cv_display import CVDisplay
+from .pictures.display import RegularizationPathDisplay
+from .strengths.dropout_cv import DropoutRegressorCV
+from .strengths.l1_cv import L1RegressorCV
+from .strengths.l2_cv import L2RegressorCV
+from .strengths.path import RegularizationPath, regularization_path
 
 __all__ = [
     "CVDisplay",

@@ -12,8 +12,17 @@ from typing import NoReturn
 
 import numpy as np
 
-from . import _plot
-from ._compare import InputError, Result, Table, compare, count, load_builtin, load_csv, spread
+from .command import plot
+from .command.compare import (
+    InputError,
+    Result,
+    Table,
+    compare,
+    count,
+    load_builtin,
+    load_csv,
+    spread,
+)
 
 DESCRIPTION = """\
 Compare LinearRegression, Ridge, Lasso, L1Regressor, L2Regressor and DropoutRegressor on one table:
@@ -77,11 +86,11 @@ def _run(argv: Sequence[str] | None) -> int:
     """Parse the arguments, print the comparison and draw it where that is asked for."""
     args = _parser().parse_args(argv)
     if args.plot is not None:
-        _plot.check_writable(args.plot)
+        plot.check_writable(args.plot)
     table = _table(args.csv, args.target)
     results = _print_comparison(table)
     if args.plot is not None:
-        _plot.save(args.plot, table, results)
+        plot.save(args.plot, table, results)
         print(f"figure: {args.plot}", flush=True)
     return 0
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _range
 from .._linalg import EPS
 from .._objective import Penalty
 from .._solution import Solution
+from ..views import sizes
 from . import gradient, newton, ridge
 from .elimination import Elimination
 
@@ -116,7 +116,7 @@ def minimise(
     view: Any, penalty: Penalty, solver: str, start: NDArray | None, settings: Settings
 ) -> tuple[Solution, str]:
     """Solve with the named solver, or with the first of auto's that converges; return its name."""
-    penalty = _range.trim(view, penalty)
+    penalty = sizes.trim(view, penalty)
     return _minimise(Elimination(view, penalty), solver, start, settings)
 
 
@@ -130,7 +130,7 @@ def follow(
     """Minimise for one penalty after another, each from where the one before ended."""
     problem = None
     for penalty in penalties:
-        penalty = _range.trim(view, penalty)
+        penalty = sizes.trim(view, penalty)
         problem = Elimination(view, penalty) if problem is None else problem.at(penalty)
         solution, name = _minimise(problem, solver, start, settings)
         yield solution, name

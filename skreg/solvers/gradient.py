@@ -21,8 +21,8 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from .._objective import Penalty, dropout_ridge
-from .._rows import Rows
 from .._solution import Solution
+from ..views.rows import Rows
 
 Evaluate = Callable[[NDArray], tuple[NDArray, NDArray]]
 """Takes w (..., p) to A'r (..., p) and |r|^2 (...)."""

@@ -26,10 +26,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._gram import KeptGram
 from .._linalg import EPS
 from .._objective import Penalty
 from .._solution import Solution
+from ..views.gram import KeptGram
 from .descent import Columns, descend
 from .finish import Quadratic, finish
 

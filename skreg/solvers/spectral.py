@@ -9,9 +9,9 @@ or, with more features than rows and nothing fixed, from the n x n side,
     w(t) = M^-1 A'U (L + t)^-1 U'b,                  A M^-1 A' = U L U'.
 
 A further strength costs two products with the eigenvectors. From the same factors come the trace of
-the hat matrix A (A'A + diag(fixed) + t M)^-1 A' (degrees of freedom) and, in `_loo.py`, the errors
-on rows left out. Where rounding shows, one refinement with the residual taken on the data corrects
-it.
+the hat matrix A (A'A + diag(fixed) + t M)^-1 A' (degrees of freedom) and the errors on rows left
+out (`strengths/loo.py`). Where rounding shows, one refinement with the residual taken on the data
+corrects it.
 """
 
 from __future__ import annotations

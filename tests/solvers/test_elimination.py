@@ -6,11 +6,11 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Problem, regression
 
-from skreg._moments import Moments
 from skreg._objective import Penalty
-from skreg._rows import Rows
 from skreg._solution import Solution
+from skreg.data.moments import Moments
 from skreg.solvers.elimination import Elimination
+from skreg.views.rows import Rows
 
 INF = np.inf
 P = 8

@@ -6,10 +6,10 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Problem, regression, sparse_regression
 
-from skreg._moments import Moments
 from skreg._objective import Penalty, dropout_ridge
-from skreg._rows import Rows
+from skreg.data.moments import Moments
 from skreg.solvers import Settings, gradient
+from skreg.views.rows import Rows
 
 INF = np.inf
 

@@ -5,10 +5,10 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skreg._moments import Moments
 from skreg._objective import Penalty
-from skreg._rows import Rows
+from skreg.data.moments import Moments
 from skreg.solvers import Settings, ridge
+from skreg.views.rows import Rows
 
 INVERSES = {name: getattr(ridge, name) for name in ("cholesky", "dual", "svd", "cg")}
 each = pytest.mark.parametrize("name", INVERSES)

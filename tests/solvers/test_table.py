@@ -8,11 +8,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Problem, regression, sparse_regression
 
 from skreg import solvers
-from skreg._moments import Moments
 from skreg._objective import Penalty, dropout_ridge
-from skreg._rows import Rows
 from skreg._solution import Solution
+from skreg.data.moments import Moments
 from skreg.solvers import SOLVERS, Settings
+from skreg.views.rows import Rows
 
 INF = np.inf
 P = 6

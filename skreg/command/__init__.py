@@ -1,0 +1,1 @@
+"""What `python -m skreg` does: compare the regressors on a table, and draw."""

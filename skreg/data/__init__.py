@@ -1,0 +1,1 @@
+"""How data come in: checked, in blocks or partitions, and as moments that add up."""

@@ -1,0 +1,1 @@
+"""The three regressors: their parameters and penalties, and what a fit is."""

@@ -1,0 +1,1 @@
+"""Choosing the strength: grids, paths, folds, scores, and the cross-validating estimators."""

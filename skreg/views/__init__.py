@@ -1,0 +1,1 @@
+"""What a solver sees of the data: the design itself, or its second moments."""
