@@ -383,9 +383,9 @@ class Rows(View):
 
 def _target_mean(y: NDArray, share: NDArray) -> NDArray:
     """Return the means (...) of y (..., n), exactly its value where all that counts is the same."""
-    counted = y[..., share > 0]
-    first = counted[..., 0]
-    return np.where(np.all(counted == first[..., None], axis=-1), first, y @ share)[()]
+    first = y[..., np.argmax(share > 0)]
+    varies = np.any((y != first[..., None]) & (share > 0), axis=-1)
+    return np.where(varies, y @ share, first)[()]
 
 
 def _flat(stack: NDArray) -> NDArray:
