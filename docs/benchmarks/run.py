@@ -60,6 +60,7 @@ def main(argv=None):
     strengths = commands.add_parser("cv", help="paths and cross-validation beside their peers")
     strengths.add_argument("--threads", type=int, default=1, help="of BLAS (default: 1)")
     strengths.add_argument("--only", metavar="TEXT,...", help="data whose name has this text")
+    strengths.add_argument("--memory", action="store_true", help="only the peak memory, on 2 GB")
     strengths.set_defaults(run=run_strengths)
     arguments = parser.parse_args(argv)
     # Before NumPy is imported, hence the imports further down.
@@ -100,16 +101,24 @@ def run_large(arguments):
 
 
 def run_strengths(arguments):
-    """Race paths and cross-validations; write rows and table."""
+    """Race paths and cross-validations, or measure their memory; write rows and tables."""
+    import memory
     import strengths
 
     path = HERE / f"results/cv-{arguments.threads}thread.json"
-    results = {**_circumstances(arguments), "rows": []}
-    for row in strengths.race(arguments.only.split(",") if arguments.only else None):
-        print(f"{row['data']}: {row['call']} {row['seconds']:.3g} s", flush=True)
-        results["rows"].append(row)
+    results = json.loads(path.read_text()) if path.exists() else {}
+    results.update(_circumstances(arguments))
+    if arguments.memory:
+        results["memory"] = list(memory.measure())
         _save(results, path)
-    (HERE / "cv.md").write_text(strengths.page(results))
+    else:
+        names = arguments.only.split(",") if arguments.only else None
+        results["rows"] = []
+        for row in strengths.race(names):
+            print(f"{row['data']}: {row['call']} {row['seconds']:.3g} s", flush=True)
+            results["rows"].append(row)
+            _save(results, path)
+    (HERE / "cv.md").write_text(strengths.page(results, memory.table(results.get("memory", []))))
 
 
 def run_l1(arguments):

@@ -152,8 +152,8 @@ def race(names=None):
                 }
 
 
-def page(results):
-    """Return the page, with the tables of a run."""
+def page(results, memory):
+    """Return the page, with the tables of a run, and that of the memory."""
     machine = results["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     parts = [
@@ -169,6 +169,11 @@ def page(results):
     for contest in contests:
         rows = [row for row in results["rows"] if row["contest"] == contest]
         parts += [f"## {contest.split(chr(10))[0].rstrip('.')}", _table(rows)]
+    parts += [
+        "## The memory of cross-validating 2 GB",
+        "`python docs/benchmarks/run.py cv --memory`: each in a fresh process.",
+        memory,
+    ]
     return "\n\n".join(parts) + "\n"
 
 
