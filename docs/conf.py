@@ -87,6 +87,7 @@ sphinx_gallery_conf = {
     "doc_module": ("skreg",),
     "within_subsection_order": ExplicitOrder([*SECTIONS, "*"]),
     "show_memory": False,
+    "write_computation_times": False,  # its page asks an outside host for a table
     "show_signature": False,
     "download_all_examples": False,
     "remove_config_comments": True,
@@ -99,7 +100,11 @@ plot_html_show_formats = False
 plot_html_show_source_link = False
 plot_include_source = True
 plot_apply_rcparams = True
-plot_rcparams = {"figure.figsize": (6.4, 4.0), "figure.constrained_layout.use": True}
+plot_rcparams = {
+    "figure.figsize": (6.4, 4.0),
+    "figure.constrained_layout.use": True,
+    "font.size": 9,
+}
 
 # Pages
 

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import skreg
 
 ROOT = Path(skreg.__file__).parent
-TABLE = Path(__file__).resolve().parents[1] / "contributing.md"
+TABLE = Path.cwd().parent / "contributing.md"  # this runs where it lies
 
 
 def rows():
@@ -80,7 +80,7 @@ def draw():
         names = sorted(levels[height], key=barycentre)
         for k, name in enumerate(names):
             place[name] = (k - (len(names) - 1) / 2) * 1.5, height
-    fig, ax = plt.subplots(figsize=(9, 1.0 * len(levels) + 0.5), layout="constrained")
+    _, ax = plt.subplots(figsize=(9, 1.0 * len(levels) + 0.5), layout="constrained")
     for name, targets in direct.items():
         for target in targets:
             ax.annotate(
