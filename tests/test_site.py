@@ -145,7 +145,8 @@ def visit(browser, address):
             for message in messages
             if message["message"]["method"] == "Network.requestWillBeSent"
         ]
-        errors = [line["message"] for line in browser.get_log("browser")]
+        said = browser.get_log("browser")
+        errors = [line["message"] for line in said if line["level"] in ("WARNING", "SEVERE")]
         return requests, errors
 
     return go

@@ -57,7 +57,8 @@ for name, model in models.items():
 
 # %%
 # The differences are small: with eight rows for each column there is little for a penalty to mend.
-# What L1 gives is a shorter model. These are the largest of what remains at one standard error:
+# What L1 gives is a shorter model. These are the largest of what remains at one standard error;
+# for numbers the change is that per standard deviation.
 
 pipeline = fitted["L1, one standard error"]
 coefs = pd.Series(pipeline[-1].coef_, pipeline[0].get_feature_names_out())
@@ -66,7 +67,7 @@ largest = coefs[coefs.abs().sort_values().index[-15:]]
 fig, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
 ax.barh(largest.index.str.replace("_", " "), 100 * np.expm1(largest))
 ax.set(
-    xlabel="change of the price (per cent; for numbers: per standard deviation)",
+    xlabel="change of the price (per cent)",
     title="What moves the price of a house in Ames",
 )
 ax.axvline(0, color="black", linewidth=0.6)

@@ -12,7 +12,7 @@ fitted without centring the columns, which would fill the matrix.
 """
 
 # %%
-# The matrix: artist, medium and title as words and pairs of words.
+# The matrix: artist, medium and title as words.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -27,9 +27,9 @@ works = pd.read_csv("data/tate_text.csv.xz", keep_default_na=False)
 text = works["artist"] + " " + works["medium"] + " " + works["title"]
 train, test, year_train, year_test = train_test_split(text, works["year"], random_state=0)
 
-words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+words = TfidfVectorizer(min_df=2, sublinear_tf=True)
 X = words.fit_transform(train)
-print(f"{X.shape[0]} works, {X.shape[1]} words and pairs, {X.nnz / np.prod(X.shape):.2%} not zero")
+print(f"{X.shape[0]} works, {X.shape[1]} words, {X.nnz / np.prod(X.shape):.2%} not zero")
 
 # %%
 # With `drop_to="zero"` dropout deletes words from the text. The strengths are chosen on the rows of

@@ -14,6 +14,14 @@ import matplotlib.pyplot as plt
 import skreg
 
 ROOT = Path(skreg.__file__).parent
+BOX = {"boxstyle": "round", "facecolor": "#e8f0fa", "edgecolor": "#1f4e79"}
+ARROW = {
+    "arrowstyle": "-|>",
+    "color": "0.45",
+    "shrinkA": 0,
+    "shrinkB": 14,
+    "connectionstyle": "arc3,rad=0.12",
+}
 TABLE = Path.cwd().parent / "contributing.md"  # this runs where it lies
 
 
@@ -71,30 +79,22 @@ def draw():
     }
     place = {}
     for height in sorted(levels):
-
-        def barycentre(name):
-            """Return the mean place of what a box imports, so that lines cross little."""
-            below = [place[target][0] for target in direct[name]]
-            return sum(below) / len(below) if below else 0.0
-
-        names = sorted(levels[height], key=barycentre)
+        names = sorted(levels[height], key=lambda name: _mean_place(place, direct[name]))
         for k, name in enumerate(names):
-            place[name] = (k - (len(names) - 1) / 2) * 1.5, height
-    _, ax = plt.subplots(figsize=(9, 1.0 * len(levels) + 0.5), layout="constrained")
+            place[name] = (k + 0.5) / len(names), height
+    _, ax = plt.subplots(figsize=(7.5, 0.85 * len(levels)), layout="constrained")
     for name, targets in direct.items():
         for target in targets:
-            ax.annotate(
-                "",
-                place[target],
-                place[name],
-                arrowprops={"arrowstyle": "-|>", "color": "0.45", "shrinkA": 12, "shrinkB": 16},
-            )
+            ax.annotate("", place[target], place[name], zorder=1, arrowprops=ARROW)
     for name, (x, y) in place.items():
-        style = {"boxstyle": "round", "facecolor": "#e8f0fa", "edgecolor": "#1f4e79"}
-        ax.text(x, y, name, ha="center", va="center", fontsize=7.5, bbox=style)
-    xs, ys = zip(*place.values(), strict=True)
-    ax.set(xlim=(min(xs) - 1, max(xs) + 1), ylim=(-0.7, max(ys) + 0.7))
+        ax.text(x, y, name, ha="center", va="center", fontsize=8.5, bbox=BOX, zorder=2)
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.5, len(levels) - 0.5))
     ax.axis("off")
+
+
+def _mean_place(place, boxes):
+    """Return where the boxes that one imports lie on the average: above it few lines cross."""
+    return sum(place[box][0] for box in boxes) / len(boxes) if boxes else 0.0
 
 
 draw()
