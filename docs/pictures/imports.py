@@ -19,7 +19,7 @@ ARROW = {
     "arrowstyle": "-|>",
     "color": "0.45",
     "shrinkA": 0,
-    "shrinkB": 14,
+    "shrinkB": 1,
     "connectionstyle": "arc3,rad=0.12",
 }
 TABLE = Path.cwd().parent / "contributing.md"  # this runs where it lies
@@ -83,11 +83,13 @@ def draw():
         for k, name in enumerate(names):
             place[name] = (k + 0.5) / len(names), height
     _, ax = plt.subplots(figsize=(7.5, 0.85 * len(levels)), layout="constrained")
+    style = {"ha": "center", "va": "center", "fontsize": 8.5, "bbox": BOX, "zorder": 2}
+    texts = {name: ax.text(x, y, name, **style) for name, (x, y) in place.items()}
+    patches = {name: text.get_bbox_patch() for name, text in texts.items()}
     for name, targets in direct.items():
         for target in targets:
-            ax.annotate("", place[target], place[name], zorder=1, arrowprops=ARROW)
-    for name, (x, y) in place.items():
-        ax.text(x, y, name, ha="center", va="center", fontsize=8.5, bbox=BOX, zorder=2)
+            ends = {"patchA": patches[name], "patchB": patches[target]}
+            ax.annotate("", place[target], place[name], zorder=1, arrowprops=ARROW | ends)
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.5, len(levels) - 0.5))
     ax.axis("off")
 
