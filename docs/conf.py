@@ -115,6 +115,7 @@ html_title = f"skreg {release}"
 html_static_path = ["_static"]
 html_css_files = ["skreg.css"]
 html_favicon = "_static/skreg.svg"
+html_context = {"default_mode": "auto"}  # as the reader's system has it
 html_show_sourcelink = False
 html_copy_source = False
 html_sidebars = {name: [] for name in ("index", "start", "coming_from", "changelog")}
