@@ -1,21 +1,14 @@
-"""How the documentation is built: `sphinx-build -W docs docs/_build/html`, from anywhere, offline.
+"""How the documentation is built: `sphinx-build -W docs docs/_build/html`, offline.
 
 New pages are reStructuredText; the Markdown pages are those that are read on a code host as well.
 Every number and picture is made in the build, or printed by an example that the tests run.
 """
 
 import inspect
-import os
-import sys
-from pathlib import Path
 
 from sphinx_gallery.sorting import ExplicitOrder
 
 import skreg
-
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE / "pictures"))
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # the examples are small
 
 project = "skreg"
 author = copyright = "the skreg developers"
@@ -79,13 +72,15 @@ autosummary_context = {"own_methods": own_methods}
 
 # Gallery and pictures
 
-SECTIONS = ["plot_three_paths.py", "plot_one_scale.py", "plot_one_standard_error.py"]
+# What is fundamental, then what is real, then what is special.
+ORDER = ["three_paths", "one_scale", "missing_pixels", "one_standard_error", "house_prices"]
+ORDER += ["spectra", "text", "adaptive_lasso", "stream", "loops"]
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
     "backreferences_dir": "gallery/backreferences",
     "doc_module": ("skreg",),
-    "within_subsection_order": ExplicitOrder([*SECTIONS, "*"]),
+    "within_subsection_order": ExplicitOrder([*(f"plot_{name}.py" for name in ORDER), "*"]),
     "show_memory": False,
     "write_computation_times": False,  # its page asks an outside host for a table
     "show_signature": False,

@@ -2,9 +2,9 @@ r"""
 Sparse text: the year of a work of art
 ======================================
 
-The Tate lists artist, title, medium and year of its works. Words, weighed by TF-IDF, make a sparse
-matrix that has more columns than rows. All the estimators here take it as it is: the intercept is
-fitted without centring the columns, which would fill the matrix.
+The Tate lists artist, title, medium and year of its works. Words, weighed by TF-IDF, make a large
+sparse matrix. All the estimators here take it as it is: the intercept is fitted without centring
+the columns, which would fill the matrix.
 
 .. math:: \frac{1}{2n} \lVert y - Xw - b \rVert^2 + \lambda_1 \lVert w \rVert_1
    \quad\text{or}\quad \dots + \frac{\lambda_2}{2} \lVert w \rVert_2^2
