@@ -1,7 +1,8 @@
 """The built documentation as a reader meets it: its links, and its pages in a real browser.
 
-Run with `pytest -m docs tests/test_site.py`. It skips where the site has not been built (the README says how) or where
-there is no Chromium with its driver (on Debian `apt-get install chromium chromium-driver`).
+Run with `pytest -m docs tests/test_site.py`. It skips where the site has not been built (the README
+says how), or where there is no Chromium with its driver (on Debian
+`apt-get install chromium chromium-driver`).
 """
 
 import functools

@@ -57,9 +57,9 @@ for name, model in models.items():
 
 # %%
 # The median errors hardly differ: with several rows for each column there is little for a penalty
-# to mend, but for some houses that least squares gets badly wrong, which the R2 shows. What L1 gives
-# is a shorter model. These are the largest of what remains at one standard error; for numbers the
-# change is that per standard deviation.
+# to mend, but for some houses that least squares gets badly wrong, which the R2 shows. What L1
+# gives is a shorter model. These are the largest of what remains at one standard error; for
+# numbers the change is that per standard deviation.
 
 pipeline = fitted["L1, one standard error"]
 coefs = pd.Series(pipeline[-1].coef_, pipeline[0].get_feature_names_out())
