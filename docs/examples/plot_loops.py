@@ -9,11 +9,11 @@ The models can also be trained as a network is: step by step down the gradient. 
 
    \begin{align*}
    w &\leftarrow w - \eta\,\bigl(X^\top (Xw - y)/n + \lambda_1 \operatorname{sign}(w)\bigr)
-   && \text{"subgradient"} \\
+   && \texttt{subgradient} \\
    w &\leftarrow w - \eta\,\bigl(X^\top (Xw - y)/n + \lambda_2 w\bigr)
-   && \text{"gradient"} \\
+   && \texttt{gradient} \\
    w &\leftarrow w - \eta\,\tilde X^\top (\tilde X w - y)/n, \quad \tilde X \text{ masked anew}
-   && \text{"mask"}
+   && \texttt{mask}
    \end{align*}
 
 are solvers beside the exact ones. Their `loss_curve_` shows how far they get.

@@ -15,8 +15,6 @@ expression have as well.
 # The data, from the R package modeldata: each line is the spectrum of one sample. How thick the
 # sample is moves the whole line, so we standardise each spectrum, and take its slopes.
 
-import time
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -59,12 +57,10 @@ models = {
 products = PolynomialFeatures(2, include_bias=False)
 fitted = {}
 for name, model in models.items():
-    start = time.perf_counter()
     fitted[name] = make_pipeline(products, StandardScaler(), model).fit(train, fat_train)
-    seconds = time.perf_counter() - start
     rmse = np.sqrt(np.mean((fitted[name].predict(test) - fat_test) ** 2))
     used = np.count_nonzero(fitted[name][-1].coef_)
-    print(f"{name:18} error {rmse:5.2f} % fat, {used:4d} features, {seconds:4.1f} s")
+    print(f"{name:18} error {rmse:5.2f} % fat, {used:4d} features")
 print(f"{'always the mean':18} error {np.sqrt(np.mean((fat_test - fat_train.mean()) ** 2)):5.2f}")
 
 # %%
