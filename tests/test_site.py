@@ -119,6 +119,7 @@ def browser():
         "--no-sandbox",  # root, as in a container, may not have one
         "--disable-dev-shm-usage",
         "--window-size=1280,900",
+        "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
     ):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
