@@ -1,7 +1,8 @@
 """Draw which modules of skreg import which, from the imports themselves.
 
 A box is a row of the table in contributing.md. It stands one line above the highest of what it
-imports; of the lines only those are drawn that do not follow from others.
+imports; of the lines only those are drawn that do not follow from others. Its colour is
+that of its folder.
 """
 
 import ast
@@ -14,7 +15,7 @@ import matplotlib.pyplot as plt
 import skreg
 
 ROOT = Path(skreg.__file__).parent
-BOX = {"boxstyle": "round", "facecolor": "#e8f0fa", "edgecolor": "#1f4e79"}
+BOX = {"boxstyle": "round", "edgecolor": "0.3"}
 ARROW = {
     "arrowstyle": "-|>",
     "color": "0.45",
@@ -25,39 +26,49 @@ ARROW = {
 TABLE = Path.cwd().parent / "contributing.md"  # this runs where it lies
 
 
-def rows():
-    """Return {module: box} for the rows of the table, a box named by its modules."""
-    boxes = {}
+def key(path):
+    """Return the name of the module in a file: its path in the package; of a folder, the folder."""
+    return path.relative_to(ROOT).with_suffix("").as_posix().removesuffix("__init__").rstrip("/")
+
+
+MODULES = {key(path): path for path in sorted(ROOT.rglob("*.py"))}
+
+
+def boxes():
+    """Return {module: box} by the rows of the table; a folder that has none is its own box."""
+    table = {}
     for row in re.findall(r"^\| (`.*?`) \|", TABLE.read_text(encoding="utf-8"), flags=re.MULTILINE):
         names = [name.strip("` ").removesuffix(".py") for name in row.split(",")]
-        boxes.update(dict.fromkeys(names, "\n".join(names)))
-    return boxes
-
-
-def imported(path):
-    """Return the modules of the package that the file at `path` imports, by short name."""
-    package = path.relative_to(ROOT).parts[:-1]
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = [*package[: len(package) - node.level + 1], *filter(None, [node.module])]
-            found |= {"/".join([*base, alias.name]) for alias in node.names} | {"/".join(base)}
+        table.update(dict.fromkeys(names, "\n".join(names)))
+    found = {}
+    for name, path in MODULES.items():
+        folder = f"{name if path.name == '__init__.py' else name.rpartition('/')[0]}/"
+        if name and (name in table or folder != "/"):
+            found[name] = table.get(name, table.get(folder, folder))
     return found
 
 
+def imported(name):
+    """Yield the modules that one imports."""
+    path = MODULES[name]
+    package = path.relative_to(ROOT).parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
+            source = "/".join(filter(None, base))
+            for alias in node.names:
+                full = f"{source}/{alias.name}".lstrip("/")
+                yield full if full in MODULES else source
+
+
 def graph():
-    """Return {box: boxes it imports}."""
-    boxes, edges = rows(), {}
-
-    def box(name):
-        """Return the box of a module given by its path, the solvers' own box by default."""
-        return boxes.get(name, boxes["solvers/"] if name.startswith("solvers") else None)
-
-    for path in ROOT.rglob("*.py"):
-        name = path.relative_to(ROOT).with_suffix("").as_posix()
-        if (here := box(name)) is not None:
-            edges.setdefault(here, set()).update(filter(None, map(box, imported(path))))
-    return {name: targets - {name} for name, targets in edges.items()}
+    """Return {box: boxes it imports}, without folders that hold no code of their own."""
+    box = boxes()
+    edges = {name: set() for name in box.values()}
+    for name in box:
+        edges[box[name]] |= {box[other] for other in imported(name) if other in box} - {box[name]}
+    joined = {name for name, targets in edges.items() if targets}.union(*edges.values())
+    return {name: targets for name, targets in edges.items() if name in joined}
 
 
 def reach(edges, name):
@@ -79,12 +90,16 @@ def draw():
     }
     place = {}
     for height in sorted(levels):
-        names = sorted(levels[height], key=lambda name: _mean_place(place, direct[name]))
+        names = sorted(levels[height], key=lambda name: (_mean_place(place, direct[name]), name))
         for k, name in enumerate(names):
             place[name] = (k + 0.5) / len(names), height
     _, ax = plt.subplots(figsize=(7.5, 0.85 * len(levels)), layout="constrained")
     style = {"ha": "center", "va": "center", "fontsize": 8.5, "bbox": BOX, "zorder": 2}
     texts = {name: ax.text(x, y, name, **style) for name, (x, y) in place.items()}
+    folders = sorted({name.rpartition("/")[0].rpartition("\n")[2] for name in edges})
+    for name, text in texts.items():
+        folder = name.rpartition("/")[0].rpartition("\n")[2]
+        text.get_bbox_patch().set_facecolor(plt.cm.Pastel1(folders.index(folder) % 9))
     patches = {name: text.get_bbox_patch() for name, text in texts.items()}
     for name, targets in direct.items():
         for target in targets:
@@ -96,7 +111,7 @@ def draw():
 
 def _mean_place(place, boxes):
     """Return where the boxes that one imports lie on the average: above it few lines cross."""
-    return sum(place[box][0] for box in boxes) / len(boxes) if boxes else 0.0
+    return sum(place[box][0] for box in sorted(boxes)) / len(boxes) if boxes else 0.0
 
 
 draw()
