@@ -1,4 +1,4 @@
-"""What the documentation shows is run: the docstrings' examples, and the README's."""
+"""What the documentation shows is run: the examples of docstrings, README and guide."""
 
 import doctest
 import importlib
@@ -13,6 +13,11 @@ import skreg
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+PAGES = [
+    page
+    for page in sorted([*ROOT.glob("docs/*.rst"), *ROOT.glob("docs/guide/*.rst")])
+    if ">>> " in page.read_text(encoding="utf-8")
+]
 MODULES = [m.name for m in pkgutil.walk_packages(skreg.__path__, "skreg.") if "__" not in m.name]
 
 
@@ -34,6 +39,23 @@ def test_the_readme_examples_print_what_it_says(capsys):
     for code, promised in examples:
         exec(code, {})
         assert capsys.readouterr().out.strip() == promised
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_the_examples_in_the_guide(page, monkeypatch):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    monkeypatch.chdir(ROOT)
+    result = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
+    plt.close("all")
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+def test_every_page_of_the_guide_shows_its_formula_picture_and_code():
+    for page in (ROOT / "docs" / "guide").glob("[!i]*.rst"):
+        text = page.read_text(encoding="utf-8")
+        formula, picture, code = (text.index(part) for part in (".. math::", ".. plot::", ">>> "))
+        assert formula < picture < code
 
 
 def test_the_recipes_for_large_data_run(tmp_path, monkeypatch):

@@ -40,7 +40,7 @@ class Moments:
 
     Make them with `from_data`, merge those of more rows with `+` (or `sum`), keep them in a file
     with `save` and `load`, and fit with `L1Regressor().fit_moments(moments)`. For S the sum of the
-    weights s_i, and centred X and y,
+    weights s_i, and centred X and y::
 
         gram = X'diag(s)X / S,    cross = y'diag(s)X / S,    target_norm2 = y'diag(s)y / S.
 

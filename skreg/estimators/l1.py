@@ -77,14 +77,14 @@ class L1Regressor(IncrementalRegressor):
         Epochs, Newton steps or refinements taken; the largest of all targets.
     solver_ : str
         The solver that was used.
-    loss_curve_ : ndarray of shape (n_iter_,) or (n_iter_, n_targets)
+    loss_curve_ : ndarray of shape (`n_iter_`,) or (`n_iter_`, n_targets)
         The objective at the iterate before each epoch. Only of `solver="subgradient"`.
     moments_ : Moments
         The moments of all rows so far, after `partial_fit`, `fit_moments`, or `fit` of what is read
         in parts (Dask collections, memory maps). `refit` and `partial_fit` go on from them.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if X had string column names.
 
     See Also

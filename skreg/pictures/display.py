@@ -179,7 +179,7 @@ class RegularizationPathDisplay:
             Values to mark, under these names, by vertical lines. None: none.
         ax : matplotlib Axes, default=None
             Where to draw. None: on a new figure.
-        features, n_labels, line_kw, chosen_kw
+        features, n_labels, line_kw, chosen_kw : optional
             See :meth:`plot`.
 
         Returns
@@ -263,7 +263,7 @@ class RegularizationPathDisplay:
             chose, or the regressor's own strength if it lies on the path.
         ax : matplotlib Axes, default=None
             Where to draw. None: on a new figure.
-        features, n_labels, line_kw, chosen_kw
+        features, n_labels, line_kw, chosen_kw : optional
             See :meth:`plot`.
 
         Returns

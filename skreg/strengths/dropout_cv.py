@@ -94,7 +94,7 @@ class DropoutRegressorCV(BaseCV):
         The solver that found `coef_`; "spectral" is the factorisation that all rates share.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if X had string column names.
 
     See Also

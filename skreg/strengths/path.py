@@ -35,7 +35,7 @@ class RegularizationPath:
     n_targets) the coefficients are (m, n_targets, n_features), and intercepts and gaps
     (m, n_targets).
 
-    Attributes
+    Parameters
     ----------
     parameter : str
         The parameter of the estimator that varies: "l1_lambda", "l2_lambda" or "dropout_rate".
