@@ -10,7 +10,8 @@ zero, and within l1_j (positive: below it) where it is. Rounds of
    start joins whole);
 2. on the working set, a few epochs of coordinate descent: cheap, and enough while the working set
    still changes. It takes the Gram matrix H = A'A + diag(ridge), or the columns of a sparse X;
-3. once what the working set lacks is minor, the exact finish by Newton steps, see `finish.py`. With
+3. once what the working set lacks is minor, the exact finish by Newton steps, see `finish.py`;
+   sooner where coordinate descent gets nowhere on a working set that is still small. With
    thousands of sparse columns coordinate descent goes on first, for as long as they would take.
 
 The linear term of each round comes from 1, so that rounding in H is corrected. A start far from the
@@ -44,6 +45,7 @@ STALLS = 10  # rounds on a settled working set that do not halve the gap: given 
 FEW = 0.02  # share of the working set that joins it, up to which it is settled as well
 SHRINK = 0.1  # of the gap that a round of coordinate descent aims at
 EPOCHS, COLUMN_EPOCHS, COARSE_GAP = 100, 30, 1e-8  # of coordinate descent in a round
+EARLY = 500  # features up to which Newton steps come sooner if coordinate descent runs out
 GRAM_MOST = 1000  # features near the support for which the columns of a sparse X are multiplied
 GRAM_LAST = 8000  # so many are, once coordinate descent has taken the time of Newton steps
 LAST_EPOCHS, LAST_SHRINK = 1000, 1e-2  # of coordinate descent where it has to finish
@@ -138,7 +140,10 @@ def _rounds(
         x, run = descend(problem, point.w[at], aim / view.target_norm2, view.target_norm2, epochs)
         working.epochs += run * settled
         n_iter += 1
-        if settled and not last_epochs and (tol < STAGE_TOL or stalls > 1):
+        unfinished = settled and not last_epochs and (tol < STAGE_TOL or stalls > 1)
+        # Where columns all but coincide, descent gets nowhere, and calls for ever more features.
+        in_vain = run >= epochs and len(at) <= EARLY and not working.by_columns
+        if unfinished or in_vain:
             problem = working.quadratic(inside, point) if working.by_columns else problem
             accuracy = ACCURACY * np.sqrt(view.target_norm2)
             x, steps = finish(problem, x, accuracy, settings.max_iter - n_iter)
