@@ -35,6 +35,7 @@ from skreg import (
 GOAL = 1e-8
 LONG, ROUNDS = 2.0, 5
 TOLERANCES = (1e-4, 1e-6, 1e-7, 1e-8, 1e-9)
+GLMNET_THRESHOLDS = (1e-7, 1e-14)  # its default, and about the tightest that it can use
 PATIENCE = 60.0  # seconds of one call from which no tighter tolerance is tried
 
 DATA = {
@@ -107,6 +108,10 @@ def lasso_paths(eps):
             call = _loosest(partial(follow, *centred, path.values), X, y, path.values)
             if call is not None:
                 calls[call[0]] = call[1]
+        for thresh in GLMNET_THRESHOLDS if _has_glmnet() else ():
+            coefs = _glmnet_path(X, y, path.values, thresh)[1]
+            name = f"glmnet, thresh {thresh:g}, gap {_largest_gap(X, y, coefs, path.values):.0e}"
+            calls[name] = lambda t=thresh: _glmnet_path(X, y, path.values, t)[0]
         return calls
 
     contest.__doc__ = f"Lasso paths of 100 strengths down to {eps:g} of the largest."
@@ -200,7 +205,7 @@ def _loosest(follow, X, y, values):
             seconds = time.process_time() - start
         except ImportError:
             return None
-        gap = max(_gap(X, y, w, lam) for w, lam in zip(coefs, values, strict=True))
+        gap = _largest_gap(X, y, coefs, values)
         reached = "" if gap <= GOAL else f", gap {gap:.0e}"
         found = f"{follow.func.__name__[1:]}, tol {tol:g}{reached}", partial(follow, tol)
         if gap <= GOAL or seconds > PATIENCE:
@@ -208,9 +213,13 @@ def _loosest(follow, X, y, values):
     return found
 
 
-def _gap(X, y, w, lam):
-    """Return the relative duality gap of w (p,) with the intercept that suits it."""
-    return judge.relative_gap(X, y, w, y.mean() - X.mean(axis=0) @ w, lam)
+def _largest_gap(X, y, coefs, values):
+    """Return the largest relative gap of coefs (m, p), with the intercepts that suit them."""
+    intercepts = y.mean() - coefs @ X.mean(axis=0)
+    return max(
+        judge.relative_gap(X, y, w, b, lam)
+        for w, b, lam in zip(coefs, intercepts, values, strict=True)
+    )
 
 
 def _lasso_path(X, y, values, tol):
@@ -250,6 +259,29 @@ def _cv_glmnet(X, y, control="fdev=1e-5"):
 
     Unless `control` says otherwise it leaves out the strengths after which little changes.
     """
+    program = f"""
+        glmnet.control({control})
+        time <- system.time(cv.glmnet(X, y, nfolds=5, nlambda=100, lambda.min.ratio=1e-3,
+                                      standardize=FALSE))
+        out <- time["user.self"] + time["sys.self"]
+    """
+    return float(_in_r(X, y, program)[0])
+
+
+def _glmnet_path(X, y, values, thresh):
+    """Return the seconds of R's glmnet, and its coefficients (m, p)."""
+    program = f"""
+        glmnet.control(fdev=0, devmax=1)
+        time <- system.time(path <- glmnet(X, y, lambda=c({",".join(map(repr, values.tolist()))}),
+                                           standardize=FALSE, thresh={thresh}, maxit=1e8))
+        out <- c(time["user.self"] + time["sys.self"], as.matrix(path$beta))
+    """
+    out = _in_r(X, y, program)
+    return float(out[0]), out[1:].reshape(len(values), -1)
+
+
+def _in_r(X, y, program):
+    """Return the numbers that a program in R, which has X, y and glmnet, leaves in `out`."""
     n, p = X.shape
     with tempfile.TemporaryDirectory() as folder:
         np.asarray(X).ravel(order="F").tofile(f"{folder}/X")
@@ -257,13 +289,10 @@ def _cv_glmnet(X, y, control="fdev=1e-5"):
         script = Path(folder) / "script.R"
         script.write_text(f"""
             library(glmnet)
-            glmnet.control({control})
             get <- function(name, k) readBin(file.path("{folder}", name), "double", k)
             X <- matrix(get("X", {n * p}), {n}, {p}); y <- get("y", {n})
-            time <- system.time(cv.glmnet(X, y, nfolds=5, nlambda=100, lambda.min.ratio=1e-3,
-                                          standardize=FALSE))
-            seconds <- time["user.self"] + time["sys.self"]
-            writeBin(unname(seconds), file.path("{folder}", "out"))
+            {program}
+            writeBin(unname(as.vector(out)), file.path("{folder}", "out"))
         """)
         subprocess.run(["Rscript", "--vanilla", script], check=True, capture_output=True)
-        return float(np.fromfile(f"{folder}/out")[0])
+        return np.fromfile(f"{folder}/out")
