@@ -128,30 +128,50 @@ def _rounds(
             return replace(best, n_iter=max(n_iter, 1)), best_point
         settled = working.grow(point) <= MINOR
         stalls += settled
-        inside = working.near(point)
-        at = working.features[inside]
-        problem = working.problem(inside, point)
-        last_epochs = working.epochs_before_finish(problem)
-        if settled and last_epochs:
-            aim, epochs = max(LAST_SHRINK * gap, SHRINK * target_gap), last_epochs
-        else:
-            aim = max(SHRINK * gap, COARSE_GAP * view.target_norm2)
-            epochs = COLUMN_EPOCHS if working.by_columns else EPOCHS
-        x, run = descend(problem, point.w[at], aim / view.target_norm2, view.target_norm2, epochs)
-        working.epochs += run * settled
-        n_iter += 1
-        unfinished = settled and not last_epochs and (tol < STAGE_TOL or stalls > 1)
-        # Where columns all but coincide, descent gets nowhere, and calls for ever more features.
-        in_vain = run >= epochs and len(at) <= EARLY and not working.by_columns
-        if unfinished or in_vain:
-            problem = working.quadratic(inside, point) if working.by_columns else problem
-            accuracy = ACCURACY * np.sqrt(view.target_norm2)
-            x, steps = finish(problem, x, accuracy, settings.max_iter - n_iter)
-            n_iter += steps
-        w = np.zeros_like(point.w)
-        # Where the minimiser is not unique, rounding may leave the wrong sign on what should be 0.
-        w[at] = np.maximum(x, 0.0) if penalty.positive else x
+        ends = settled and (tol < STAGE_TOL or stalls > 1)
+        w, steps = _round(
+            working, point, gap, target_gap, settled, ends, settings.max_iter - n_iter
+        )
+        n_iter += steps
         point = _Point(w, *view.evaluate(w))
+
+
+def _round(
+    working: _WorkingSet,
+    point: _Point,
+    gap: NDArray,
+    target_gap: float,
+    settled: bool,
+    ends: bool,
+    budget: int,
+) -> tuple[NDArray, int]:
+    """Return w (p,) after coordinate descent and Newton steps on the working set, and how many.
+
+    The latter if the set is settled and the round `ends` a stage, or if the former is in vain.
+    """
+    norm2 = working.view.target_norm2
+    inside = working.near(point)
+    at = working.features[inside]
+    problem = working.problem(inside, point)
+    last_epochs = working.epochs_before_finish(problem)
+    if settled and last_epochs:
+        aim, epochs = max(LAST_SHRINK * gap, SHRINK * target_gap), last_epochs
+    else:
+        aim = max(SHRINK * gap, COARSE_GAP * norm2)
+        epochs = COLUMN_EPOCHS if working.by_columns else EPOCHS
+    x, run = descend(problem, point.w[at], aim / norm2, norm2, epochs)
+    working.epochs += run * settled
+    steps = 1
+    # Where columns all but coincide, descent gets nowhere, and calls for ever more features.
+    in_vain = run >= epochs and len(at) <= EARLY and not working.by_columns
+    if (ends and not last_epochs) or in_vain:
+        problem = working.quadratic(inside, point) if working.by_columns else problem
+        x, taken = finish(problem, x, ACCURACY * np.sqrt(norm2), budget - 1)
+        steps += taken
+    w = np.zeros_like(point.w)
+    # Where the minimiser is not unique, rounding may leave the wrong sign on what should be 0.
+    w[at] = np.maximum(x, 0.0) if working.penalty.positive else x
+    return w, steps
 
 
 def _is_optimal(view: Any, penalty: Penalty, point: _Point) -> bool:
