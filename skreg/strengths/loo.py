@@ -174,13 +174,15 @@ def _amid(values: NDArray, ndim: int) -> NDArray:
 def _refit_error(family: Family, data: Data, value: float, row: int) -> NDArray:
     """Return the error (...) on a row of a fit without it, at the same penalty."""
     others = np.ones(len(data.y))
+    weights = others.copy() if data.weights is None else data.weights
     others[row] = 0.0
     view = data.view(others)
-    total, own = (
-        (len(data.y), 1.0) if data.weights is None else (data.weights.sum(), data.weights[row])
-    )
+    # Not the total less its own weight, which may be all of it, to rounding.
+    growth = 1.0 + weights[row] / (weights @ others)
     penalty = family.penalty(value)
-    penalty = replace(penalty, ridge=penalty.ridge * (total / (total - own)))
+    with np.errstate(over="ignore"):  # no row of any weight is left then
+        penalty = replace(penalty, ridge=penalty.ridge * growth)
+    penalty = penalty.exclude(np.isinf(penalty.ridge))
     if view.fit_intercept:
         penalty = penalty.exclude(view.constant())
     w = solvers.minimise(view, penalty, "auto", None, family.settings)[0].coef
