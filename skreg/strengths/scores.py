@@ -119,7 +119,8 @@ def _score_fold(
         )
         for some in _chunks(solutions, data.size_of(fold.test)):
             coefs = np.array([solution.coef for solution in some])
-            predictions = data.predictions(fold.test, coefs, view.intercept(coefs))
+            with np.errstate(over="ignore", invalid="ignore"):  # of the worst
+                predictions = data.predictions(fold.test, coefs, view.intercept(coefs))
             errors.extend(np.average(_squares(y.T - predictions), axis=-1, weights=weights))
             gaps = np.array([solution.dual_gap for solution in some])
             gap = max(gap, Solution(coefs, gaps, 1).relative_gap(view.target_norm2))
@@ -195,7 +196,7 @@ def _of_largest(weights: NDArray) -> NDArray:
 
 def _squares(errors: NDArray) -> NDArray:
     """Return the squares (m, r) of errors (m, ..., r), averaged over targets."""
-    squares = np.square(np.clip(errors, -WORST, WORST))
+    squares = np.square(np.clip(np.nan_to_num(errors, nan=WORST), -WORST, WORST))
     return squares if squares.ndim == 2 else squares.mean(axis=1)
 
 
