@@ -35,8 +35,9 @@ examples:
   python -m skreg houses.csv --target price --plot houses.png
 
 the table:
-  The first line of the CSV file names the columns; a compressed file (.csv.gz, .csv.xz) is read as
-  it is. Columns of numbers or true/false are imputed by their median and standardised. All others
+  The first line of the CSV file names the columns; commas, semicolons or tabs separate them, and
+  beside the last two a decimal comma will do. A compressed file (.csv.gz, .csv.xz) is read as it
+  is. Columns of numbers or true/false are imputed by their median and standardised. All others
   are text and one-hot encoded: a missing value is a category of its own; categories in fewer than
   1% of the rows, or in fewer than 5 rows, count as one, so that names and ids do not become a
   column per row. An infinite number counts as missing. Left out are rows without a target, columns

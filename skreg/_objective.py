@@ -160,9 +160,11 @@ class Penalty:
         if self._is_ridged:
             beyond = np.maximum(self.directed(z) - self.l1, 0.0)
             # The square of a quotient, since the square of `beyond` alone may overflow.
-            norm = np.sqrt(2.0 * self.ridge)
+            norm = np.sqrt(2.0) * np.sqrt(self.ridge)
             with np.errstate(over="ignore"):  # an infinite bound is one
                 fenchel += np.square(
                     np.divide(beyond, norm, where=self.ridge > 0, out=np.zeros_like(z))
                 )
-        return np.maximum(0.5 * (1.0 - scale) ** 2 * residual_norm2 + fenchel.sum(axis=-1), 0.0)
+        with np.errstate(over="ignore"):
+            fenchel = fenchel.sum(axis=-1)
+        return np.maximum(0.5 * (1.0 - scale) ** 2 * residual_norm2 + fenchel, 0.0)

@@ -33,7 +33,10 @@ def estimator(case):
 
 
 def judge(case, container):
-    """Hold our fit against theirs; return both, or None where theirs gives up."""
+    """Hold our fit against theirs; return both, or None where theirs gives up or falls short.
+
+    An objective that ours, which is feasible, comes below is no optimum, whatever its solver says.
+    """
     answer = case.solve()
     if answer is None:
         return None
@@ -44,9 +47,8 @@ def judge(case, container):
     square = 0.5 * case.share @ case.y**2  # of which the solver knows no centre
     slack = 1e-14 * square
     assert ours <= theirs + OURS * case.null + slack
-    assert theirs <= ours + THEIRS * square
     assert 0 <= model.dual_gap_ <= OURS * case.null + slack
-    return model, coef
+    return (model, coef) if theirs <= ours + THEIRS * square else None
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -68,7 +70,7 @@ def test_many_random_combinations(fuzz_rng):
     for _ in range(1000):
         container = sp.csr_array if fuzz_rng.random() < 0.3 else np.asarray
         judged += judge(random_case(fuzz_rng), container) is not None
-    assert judged > 950
+    assert judged > 990
 
 
 @pytest.mark.parametrize("what", ["l1", "l2", "dropout", "v", "s", "intercept", "positive"])

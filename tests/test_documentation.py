@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 import skreg
 
@@ -74,3 +74,24 @@ def test_the_recipes_for_large_data_run(tmp_path, monkeypatch):
         assert_allclose(coef, coefs[0], rtol=1e-10)
     assert_allclose(names["models"][0].coef_, [3, 0, -1, 0, 0], atol=0.05)
     assert names["search"].best_params_["polynomialfeatures__degree"] == 1
+
+
+def test_the_recipes_for_keeping_models_run(tmp_path, monkeypatch):
+    io = pytest.importorskip("skops.io")
+    text = (ROOT / "docs" / "persistence.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for recipe in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
+        exec(recipe, names)
+    X, y = names["X"], names["y"]
+    expected = skreg.L1Regressor(0.1).fit(X, y)
+    for model in (names["model"], names["again"]):
+        assert_allclose(model.coef_, expected.coef_, rtol=1e-8)
+    listed = dict(re.findall(r"^\| `(\w+)` \| `([\w.]+)` \|$", text, flags=re.MULTILINE))
+    assert set(listed) == {name for name in skreg.__all__ if "Regressor" in name}
+    for name, trusted in listed.items():
+        model = getattr(skreg, name)().fit(X, y)
+        data = io.dumps(model)
+        assert io.get_untrusted_types(data=data) == [trusted]
+        loaded = io.loads(data, trusted=[trusted])
+        assert_array_equal(loaded.predict(X), model.predict(X))

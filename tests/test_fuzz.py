@@ -12,9 +12,18 @@ import scipy.sparse as sp
 from oracles import EXACT, LOOP
 from sklearn.exceptions import ConvergenceWarning
 
-from skreg import DropoutRegressor, L1Regressor, L2Regressor
+from skreg import (
+    DropoutRegressor,
+    DropoutRegressorCV,
+    L1Regressor,
+    L1RegressorCV,
+    L2Regressor,
+    L2RegressorCV,
+    regularization_path,
+)
 
 ESTIMATORS = [L1Regressor, L2Regressor, DropoutRegressor]
+SEARCHES = [L1RegressorCV, L2RegressorCV, DropoutRegressorCV]
 SIZES = np.array(
     [
         *(0, 5e-324, 1e-310, 1e-170, 1e-100, 1e-49, 1e-30, 1e-8, 1e-3, 1.0),
@@ -119,6 +128,65 @@ def draw_model(rng, p):
     )
 
 
+def draw_search(rng, p):
+    """A cross-validating estimator of any parameters, its grid as hostile as its data."""
+    cls = SEARCHES[rng.integers(3)]
+    known = cls().get_params()
+    drawn = draw_model(rng, p).get_params()
+    names = known.keys() & drawn.keys() - {"max_iter", "tol", "verbose"}
+    params = {name: drawn[name] for name in names}
+    rates = [0, 1e-300, 0.1, 0.5, 0.999, np.nextafter(1, 0)]
+    values = rates if cls is DropoutRegressorCV else [0, 0.01, 0.1, 1, size(rng, 1), size(rng, 1)]
+    grid = rng.choice(values, 3) if rng.random() < 0.6 else int(rng.integers(1, 5))
+    params["dropout_rates" if cls is DropoutRegressorCV else "lambdas"] = grid
+    params["cv"] = [None, 2, 3][rng.integers(3)]
+    if params["cv"] is not None and rng.random() < 0.3:
+        params["selection"] = "1se"
+    return cls(**params)
+
+
+def fit(rng, X, y, s):
+    """One fit; return the arrays that must be finite, and the gaps among them."""
+    model = draw_model(rng, X.shape[1]).fit(X, y, sample_weight=s)
+    assert not (model.positive and np.any(model.coef_ < 0))
+    return [model.coef_, model.intercept_, model.dual_gap_], model.dual_gap_
+
+
+def fit_batches(rng, X, y, s):
+    """A stream of two batches, the second of which may fail and leave the first."""
+    model, half = draw_model(rng, X.shape[1]), (len(y) + 1) // 2
+    model.set_params(solver="auto")
+    X = X.tocsr() if sp.issparse(X) else X
+    model.partial_fit(X[:half], y[:half], None if s is None else s[:half])
+    before = vars(model).copy()
+    if half < len(y):
+        try:
+            model.partial_fit(X[half:], y[half:], None if s is None else s[half:])
+        except (ValueError, TypeError):
+            assert vars(model).keys() == before.keys()
+            assert all(vars(model)[name] is value for name, value in before.items())
+            raise
+    if not hasattr(model, "coef_"):  # no row has weight
+        return [], 0.0
+    return [model.coef_, model.intercept_, model.dual_gap_], model.dual_gap_
+
+
+def fit_path(rng, X, y, s):
+    """A path over an automatic grid, or a hostile one."""
+    model = draw_model(rng, X.shape[1]).set_params(solver="auto")
+    values = None if rng.random() < 0.5 else [0.0, 0.5, min(size(rng, 1), 0.999)]
+    path = regularization_path(model, X, y, values, sample_weight=s, n_values=4)
+    return [path.values, path.coefs, path.intercepts, path.dual_gaps], path.dual_gaps
+
+
+def search(rng, X, y, s):
+    """A choice of the strength."""
+    model = draw_search(rng, X.shape[1]).fit(X, y, sample_weight=s)
+    assert not (model.positive and np.any(model.coef_ < 0))
+    fitted = [model.coef_, model.intercept_, model.dual_gap_, model.coef_path_, model.mse_path_]
+    return fitted, model.dual_gap_
+
+
 REFUSALS = (
     "X has values",
     "y has values",
@@ -133,6 +201,14 @@ REFUSALS = (
     "penalty_weights",
     "sample_weight",
 )
+OF_SEARCHES = (
+    "n_splits",
+    "Fold ",
+    "test_size",
+    "selection='1se'",
+    "at least two folds",
+    "Leaving one out needs",
+)
 
 
 def parts(array):
@@ -140,42 +216,43 @@ def parts(array):
     return [array] if not sp.issparse(array) else [array.data]
 
 
-def judge(seed):
+def judge(seed, way=fit):
     rng = np.random.default_rng(seed)
     X, y, s = draw_data(rng)
-    model = draw_model(rng, X.shape[1])
     given = [*parts(X), y, *([] if s is None else [s])]
     copies = [array.copy() for array in given]
     refusal = None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        warnings.filterwarnings("ignore", "The chosen .* of the grid", UserWarning)
         try:
-            model.fit(X, y, sample_weight=s)
+            fitted, gaps = way(rng, X, y, s)
         except (ValueError, TypeError) as error:
             refusal = error
     if refusal is not None:
-        assert not caught, caught[0]
+        if way is not fit_batches:  # whose first batch may warn
+            assert not caught, caught[0]
         assert not isinstance(refusal, np.linalg.LinAlgError), refusal
-        assert any(words in str(refusal) for words in REFUSALS), refusal
+        words = (*REFUSALS, *OF_SEARCHES) if way is search else REFUSALS
+        assert any(word in str(refusal) for word in words), refusal
         return "refused"
     assert {w.category for w in caught} <= {ConvergenceWarning}, caught[0]
     for array, copy in zip(given, copies, strict=True):
         np.testing.assert_array_equal(array, copy)
-    for fitted in (model.coef_, model.intercept_, model.dual_gap_):
-        assert np.all(np.isfinite(fitted))
-    assert np.all(np.asarray(model.dual_gap_) >= 0)
-    assert not (model.positive and np.any(model.coef_ < 0))
+    for array in fitted:
+        assert np.all(np.isfinite(array))
+    assert np.all(np.asarray(gaps) >= 0)
     return "warned" if caught else "fitted"
 
 
-def judge_many(rng, cases):
+def judge_many(rng, cases, way=fit):
     """Judge as many cases; most are fitted, and few of these but for a warning."""
     outcomes = []
     for seed in rng.integers(2**63, size=cases):
         try:
-            outcomes.append(judge(seed))
+            outcomes.append(judge(seed, way))
         except Exception as error:
-            error.add_note(f"judge({seed})")
+            error.add_note(f"judge({seed}, {way.__name__})")
             raise
     counts = {outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))}
     print(counts)
@@ -183,10 +260,16 @@ def judge_many(rng, cases):
     assert counts.get("warned", 0) < 0.1 * cases
 
 
-def test_hostile_input():
-    judge_many(np.random.default_rng(0), 500)
+@pytest.mark.parametrize(
+    ("way", "cases"), [(fit, 500), (fit_batches, 200), (fit_path, 200), (search, 200)]
+)
+def test_hostile_input(way, cases):
+    judge_many(np.random.default_rng(0), cases, way)
 
 
 @pytest.mark.slow
-def test_hostile_input_at_length(fuzz_rng):
-    judge_many(fuzz_rng, 15_000)
+@pytest.mark.parametrize(
+    ("way", "cases"), [(fit, 15_000), (fit_batches, 2000), (fit_path, 2000), (search, 2000)]
+)
+def test_hostile_input_at_length(way, cases, fuzz_rng):
+    judge_many(fuzz_rng, cases, way)

@@ -14,7 +14,15 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from skreg import DropoutRegressor, L1Regressor, L2Regressor
+from skreg import (
+    DropoutRegressor,
+    DropoutRegressorCV,
+    L1Regressor,
+    L1RegressorCV,
+    L2Regressor,
+    L2RegressorCV,
+    regularization_path,
+)
 
 MODELS = [
     pytest.param(cls, {**params, "solver": solver}, id=f"{cls.__name__}-{solver}")
@@ -72,6 +80,27 @@ def test_dense_containers(cls, params, form):
     assert_coef(model, plain.coef_, plain.intercept_, rtol=1e-7)
     assert model.coef_.dtype == np.float64
     assert_allclose(model.predict(given), plain.predict(X), rtol=1e-7)
+
+
+@pytest.mark.parametrize("form", [*DENSE, "memmap", "read-only", "csr", "csc"])
+@pytest.mark.parametrize("cv", [None, 3])
+@pytest.mark.parametrize("cls", [L1RegressorCV, L2RegressorCV, DropoutRegressorCV])
+@pytest.mark.filterwarnings("ignore:The chosen .* of the grid:UserWarning")
+def test_containers_of_searches_and_paths(cls, cv, form, tmp_path):
+    X, y = regression()
+    given = {**DENSE, "csr": sp.csr_array, "csc": sp.csc_array}.get(form, np.array)(X)
+    given = memmap(X, tmp_path) if form == "memmap" else given
+    values, y_given = np.array([0.9, 0.1, 0.01]), y.astype(">f8" if form == "big-endian" else float)
+    for array in (given, values, y_given) if form == "read-only" else ():
+        array.flags.writeable = False
+    model, plain = (cls(values, cv=cv).fit(*data) for data in [(given, y_given), (X, y)])
+    assert_coef(model, plain.coef_, plain.intercept_, rtol=1e-7)
+    assert_allclose(model.mse_path_, plain.mse_path_, rtol=1e-7)
+    assert_allclose(model.predict(given), plain.predict(X), rtol=1e-7)
+    paths = (
+        regularization_path(plain._regressor(), *data, values) for data in [(given, y), (X, y)]
+    )
+    assert_allclose(*(path.coefs for path in paths), rtol=1e-7, atol=1e-12)
 
 
 @each

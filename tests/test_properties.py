@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import polars as pl
+import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,8 +19,17 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Problem
 from sklearn.base import clone
+from sklearn.model_selection import PredefinedSplit
 
-from skreg import DropoutRegressor, L1Regressor, L2Regressor
+from skreg import (
+    DropoutRegressor,
+    DropoutRegressorCV,
+    L1Regressor,
+    L1RegressorCV,
+    L2Regressor,
+    L2RegressorCV,
+    regularization_path,
+)
 
 TOL = 1e-10
 settings.register_profile("steady", max_examples=40, deadline=None, derandomize=True, database=None)
@@ -199,6 +209,121 @@ def test_targets_together_are_targets_apart(fit):
     for k, y in enumerate((fit.y, fit.y[::-1])):
         alone = fit.change(y=y)
         assert_same(alone, alone, together.coef_[k], np.ravel(together.intercept_)[k])
+
+
+# ---------------------------------------------------------------------------- ways to fit
+
+
+@given(fits(), st.data())
+def test_batches_of_any_rows_in_any_order_are_the_whole(fit, data):
+    batch = data.draw(arrays(int, len(fit.y), elements=st.integers(0, 3)))
+    model = clone(fit.model)
+    for k in np.unique(batch):
+        rows = batch == k
+        model.partial_fit(fit.X[rows], fit.y[rows], None if fit.s is None else fit.s[rows])
+    assert_same(fit, fit, model.coef_, model.intercept_)
+
+
+@given(fits(), st.sets(st.sampled_from([0.0, 0.001, 0.03, 0.2, 0.5, 0.9]), min_size=1))
+def test_each_value_of_a_path_is_a_fit(fit, values):
+    path = regularization_path(fit.model, fit.X, fit.y, list(values), sample_weight=fit.s)
+    for value, coef, intercept in zip(path.values, path.coefs, path.intercepts, strict=True):
+        single = fit.change(**{path.parameter: value})
+        assert_same(single, single, coef, intercept)
+
+
+@dataclass(frozen=True)
+class Search:
+    """A cross-validating estimator with its data, the fold of each row, and weights."""
+
+    model: object
+    X: np.ndarray
+    y: np.ndarray
+    fold: np.ndarray
+    s: np.ndarray
+
+    def fitted(self):
+        cv = None if self.model.cv is None else PredefinedSplit(self.fold)
+        return clone(self.model).set_params(cv=cv).fit(self.X, self.y, sample_weight=self.s)
+
+    def assert_same(self, other, scale=1.0):
+        """The search `other`, of y times `scale`, has the same errors, path and choice."""
+        one, two = self.fitted(), other.fitted()
+        size = 1e-7 * (1 + np.abs(self.y).max())
+        assert_allclose(two.mse_path_ / scale**2, one.mse_path_, rtol=1e-6, atol=size)
+        assert_allclose(two.coef_path_ / scale, one.coef_path_, rtol=1e-6, atol=size)
+        chosen = np.flatnonzero(np.all(one.coef_path_ == one.coef_, axis=1))[0]
+        mean = two.mse_mean_ / scale**2  # of two values that tie either may be chosen
+        assert mean[chosen] <= mean.min() * (1 + 1e-6) + size
+
+
+@st.composite
+def searches(draw, folds=True):
+    """Where a ridge, or dropout's, leaves one minimiser only: the errors are those of no other."""
+    n, p = draw(st.integers(6, 12)), draw(st.integers(1, 5))
+    shared = {"fit_intercept": draw(st.booleans()), "tol": 1e-15}
+    values, cv = [0.9, 0.3, 0.01], True if folds else None
+    kinds = [
+        L1RegressorCV(values, cv=True, l2_lambda=0.05, **shared),
+        L2RegressorCV(values, cv=cv, **shared),
+        DropoutRegressorCV(values, cv=cv, drop_to=draw(st.sampled_from(["mean", "zero"]))),
+        DropoutRegressorCV(values, cv=True, l1_lambda=0.1, l2_lambda=0.05, positive=True, **shared),
+    ]
+    model = draw(st.sampled_from(kinds if folds else kinds[1:3]))
+    fold = draw(st.permutations(np.arange(n) % 3).map(np.array))
+    s = draw(arrays(float, n, elements=st.integers(1, 3).map(float)))
+    return Search(model, draw(whole((n, p))), draw(whole(n)), fold, s)
+
+
+at_the_edge = pytest.mark.filterwarnings("ignore:The chosen .* of the grid:UserWarning")
+
+
+@given(searches() | searches(folds=False), st.randoms(use_true_random=False))
+@at_the_edge
+def test_a_search_does_not_feel_the_order_of_rows(search, random):
+    rows = random.sample(range(len(search.y)), len(search.y))
+    data = {key: getattr(search, key)[rows] for key in ("X", "y", "fold", "s")}
+    search.assert_same(replace(search, **data))
+
+
+@given(searches())
+@at_the_edge
+def test_weights_in_folds_are_repetitions_and_halves_make_a_whole(search):
+    n = len(search.y)
+    rows = np.repeat(np.arange(n), search.s.astype(int))
+    data = {key: getattr(search, key)[rows] for key in ("X", "y", "fold")}
+    search.assert_same(replace(search, **data, s=np.ones(len(rows))))
+    twice = np.r_[0, np.arange(n)]
+    data = {key: getattr(search, key)[twice] for key in ("X", "y", "fold")}
+    search.assert_same(
+        replace(search, **data, s=np.r_[search.s[0] / 2, search.s[0] / 2, search.s[1:]])
+    )
+    search.assert_same(replace(search, s=search.s * 1e-3))
+
+
+@given(searches() | searches(folds=False), st.sampled_from([1e-6, 0.5, 1e6]))
+@at_the_edge
+def test_scaling_y_and_l1_scales_the_errors_of_a_search(search, scale):
+    model = clone(search.model)
+    if isinstance(model, L1RegressorCV):
+        model.set_params(lambdas=np.multiply(model.lambdas, scale))
+    elif model.get_params().get("l1_lambda"):
+        model.set_params(l1_lambda=model.l1_lambda * scale)
+    search.assert_same(replace(search, model=model, y=search.y * scale), scale)
+
+
+@given(searches())
+@at_the_edge
+def test_clones_pickles_and_parameters_of_a_search_go_round(search):
+    fitted = search.fitted()
+    again = pickle.loads(pickle.dumps(fitted))
+    assert_array_equal(again.predict(search.X), fitted.predict(search.X))
+    other = type(fitted)().set_params(**fitted.get_params())
+    for model in (clone(again), other, again):
+        model.fit(search.X, search.y, sample_weight=search.s)
+        assert_array_equal(model.mse_path_, fitted.mse_path_)
+        assert_array_equal(model.coef_, fitted.coef_)
+        assert model.intercept_ == fitted.intercept_
 
 
 # ---------------------------------------------------------------------------- monotony

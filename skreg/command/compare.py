@@ -161,11 +161,12 @@ def _read_csv(path: Path) -> Any:
             "reading a table needs pandas: install skreg with '.[plot]', or pandas itself"
         ) from error
     try:
-        frame = pd.read_csv(path, low_memory=False)
-        for separator in ";\t":
-            if frame.shape[1] == 1 and separator in frame.columns[0]:
-                return pd.read_csv(path, low_memory=False, sep=separator)
-        return frame
+        header = list(pd.read_csv(path, nrows=0)) if path.is_file() else []  # a pipe is read once
+        separator = next((s for s in ";\t" if len(header) == 1 and s in header[0]), ",")
+        # Other commas may be decimal marks: whichever reading makes more of the columns numbers.
+        marks = "." if separator == "," else ".,"
+        frames = [pd.read_csv(path, low_memory=False, sep=separator, decimal=m) for m in marks]
+        return max(frames, key=lambda frame: frame.select_dtypes("number").shape[1])
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except UNREADABLE as error:

@@ -28,7 +28,7 @@ from ..views import sizes
 from ..views.moments_view import MomentsView
 from . import moments_file, partitions, row_blocks
 from .memory import check_side
-from .row_moments import row_moments, two_sum
+from .row_moments import lifted, row_moments, two_sum
 from .validation import check_data, check_finite, check_weights, located
 
 MERGE_BYTES = 2**20  # of a matrix that are merged at a time, so that they stay in the cache
@@ -183,14 +183,16 @@ class Moments:
         )
         crosses = np.atleast_2d(heavy.cross), np.atleast_2d(light.cross)
         cross = _merged(*crosses, shares, np.atleast_1d(target_delta), delta)
+        gram = _merged(heavy.gram, light.gram, shares, delta, delta)
+        np.fill_diagonal(gram, lifted(gram.diagonal(), delta != 0))
         norms = np.stack([heavy.target_norm2, light.target_norm2, target_delta * target_delta])
         return Moments(
             weight,
             mean,
             target_mean,
-            _merged(heavy.gram, light.gram, shares, delta, delta),
+            gram,
             cross.reshape(heavy.cross.shape),
-            np.array([*shares, shares[0] * shares[1]]) @ norms,
+            lifted(np.array([*shares, shares[0] * shares[1]]) @ norms, target_delta != 0),
             mean_rest,
             target_mean_rest,
             dtype,

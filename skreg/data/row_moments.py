@@ -28,6 +28,7 @@ BLOCK_BYTES, BLOCK_ROWS = 2**20, 256  # what stays in the cache, and is long eno
 SAMPLE = 64  # rows that choose the origin
 BELOW = np.tri(BLOCK_ROWS, k=-1, dtype=bool)
 FAR, TOO_FAR = 4.0, 16.0  # squared mean over variance: to be shifted, and to be done again
+FAINT = 1e-300  # what a variance is at least, unless nothing varies
 
 
 def row_moments(X: Any, y: NDArray, weights: NDArray | None) -> dict[str, NDArray]:
@@ -44,12 +45,14 @@ def row_moments(X: Any, y: NDArray, weights: NDArray | None) -> dict[str, NDArra
     if len(constant):
         mean[constant], mean_rest[constant] = values, 0.0
         gram[constant] = gram[:, constant] = cross[:, constant] = 0.0
+    np.fill_diagonal(gram, lifted(gram.diagonal(), _faint(X, mean, gram.diagonal(), share)))
+    counted = target if share is None else target[..., share > 0]
     return {
         "mean": mean,
         "target_mean": target_mean,
         "gram": gram,
         "cross": cross.reshape(*target.shape[:-1], X.shape[1]),
-        "target_norm2": _average(target * target, share),
+        "target_norm2": lifted(_average(target * target, share), counted.any(axis=-1)),
         "mean_rest": mean_rest,
         "target_mean_rest": target_mean_rest,
     }
@@ -60,6 +63,14 @@ def two_sum(a: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:
     total = a + b
     b_kept = total - a
     return total, (a - (total - b_kept)) + (b - b_kept)
+
+
+def lifted(variances: NDArray, varies: NDArray) -> NDArray:
+    """Return variances (...), at least FAINT where something `varies` (...).
+
+    A variance whose squares vanish would say that there is nothing.
+    """
+    return np.where(varies, np.maximum(variances, FAINT), variances)[()]
 
 
 def _average(values: NDArray, share: NDArray | None) -> NDArray:
@@ -100,6 +111,16 @@ def _constant(
         columns = columns[share > 0]
     same = inspection.spread(columns) == 0
     return suspects[same], columns[0, same].astype(np.float64)
+
+
+def _faint(X: Any, mean: NDArray, variances: NDArray, share: NDArray | None) -> NDArray:
+    """Return the mask (p,) of the columns of X (n, p) that seem to be zero, but are not."""
+    mask = (mean == 0) & (variances < FAINT)
+    suspects = np.flatnonzero(mask)
+    if len(suspects):
+        columns = X[:, suspects] if share is None else X[:, suspects][share > 0]
+        mask[suspects] = sizes.vanishing(columns, mean[suspects])
+    return mask
 
 
 def _sparse_products(

@@ -225,9 +225,9 @@ class BaseRegularized(LinearPredictor):
         settings = solvers.Settings(self.tol, self.max_iter, self.verbose, **self._loop_settings())
         solution, name = solvers.minimise(view, penalty, self.solver, start, settings)
 
-        self.coef_ = _cast(solution.coef, dtype, "coefficients")
+        self.coef_ = cast(solution.coef, dtype, "coefficients")
         coef = self.coef_.astype(np.float64)
-        self.intercept_ = _cast(view.intercept(coef), dtype, "intercept")[()]
+        self.intercept_ = cast(view.intercept(coef), dtype, "intercept")[()]
         runs_all_epochs = not solvers.SOLVERS[name].exact and self.tol == 0
         if not (runs_all_epochs or solution.is_within(self.tol, view.target_norm2)):
             far = np.any(2 * view.intercept_rounding(solution.coef) > solution.dual_gap)
@@ -288,10 +288,10 @@ def _overflows(view: Any, w: NDArray) -> bool:
         return not np.all(np.isfinite(np.sum(w * view.curvature(w), axis=-1)))
 
 
-def _cast(values: NDArray, dtype: Any, name: str) -> NDArray:
+def cast(values: NDArray, dtype: Any, name: str) -> NDArray:
     """Return finite `values` in `dtype`, or raise ValueError where it cannot hold them."""
     with np.errstate(over="ignore"):
-        values = np.asarray(values).astype(dtype)
+        values = np.asarray(values).astype(dtype, copy=False)
     if not np.all(np.isfinite(values)):
         raise ValueError(f"The {name} overflow {dtype}, the float type of X. Rescale X or y.")
     return values

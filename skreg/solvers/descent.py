@@ -19,6 +19,7 @@ from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import enet_path
 
+from ..views import sizes
 from .finish import Quadratic
 from .quiet import quiet
 
@@ -42,7 +43,10 @@ def descend(
     """Return x (k,) after `epochs`, or at a gap of `tol` relative to the target, and how many."""
     if not len(x) or not np.all(problem.l1 > 0):
         return x, 0
-    unit = problem.l1 / problem.l1[0]
+    with np.errstate(over="ignore"):
+        unit = problem.l1 / problem.l1[0]
+    if np.any((unit < sizes.SMALLEST) | (unit > sizes.LARGEST)):  # their products are not numbers
+        return x, 0
     data = _of_columns if isinstance(problem, Columns) else _of_gram
     # Where another thread has replaced the filters by those that raise, x is no worse a start.
     # To validate parameters takes longer than to descend, where the problem is small.

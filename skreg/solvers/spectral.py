@@ -27,6 +27,7 @@ from scipy import linalg
 from .._linalg import EPS
 from .._objective import Penalty
 from .._solution import Solution
+from ..views import sizes
 from . import ridge
 from .elimination import Elimination
 
@@ -57,8 +58,9 @@ class Factors:
 
     @property
     def noise(self) -> float:
-        """Return the rounding error of the eigenvalues."""
-        return len(self.eigenvalues) * EPS * float(np.max(self.eigenvalues, initial=0.0))
+        """Return the rounding error of the eigenvalues, at least what can be divided by."""
+        error = len(self.eigenvalues) * EPS * float(np.max(self.eigenvalues, initial=0.0))
+        return max(error, float(np.finfo(float).tiny))
 
 
 @dataclass(frozen=True)
@@ -192,14 +194,16 @@ def spectrum(view: Any, unit: Penalty, fixed: NDArray, varying: NDArray) -> Spec
 
     `unit` is the penalty at t = 1.
     """
+    if np.any(unit.free & view.vanishing):
+        return None
     problem = Elimination(view, unit)
     kept = np.flatnonzero(~(unit.excluded | unit.free))
     fixed, varying = fixed[kept], varying[kept]
     obstacles = (
         unit.positive,
+        np.any((varying < sizes.SMALLEST**2) | (varying > sizes.LARGEST**2)),
         unit.has_l1,
         problem.is_all,
-        np.any(varying == 0),
         _is_wide(view, kept) and np.any(fixed > 0),
         view.is_sparse and min(view.shape) > ridge.LARGE_SIDE,
     )

@@ -116,9 +116,10 @@ class Family:
         covered = [np.array_equal(penalty.free, self.unit.free) for penalty in penalties]
         some = np.flatnonzero(covered)
         strengths = self.axis.strength(values[some])
-        found = iter(
-            self.spectrum.solve(strengths, [penalties[k] for k in some], self.settings.tol)
-        )
+        found = iter(())
+        if len(some):
+            shared = [penalties[k] for k in some]
+            found = iter(self.spectrum.solve(strengths, shared, self.settings.tol))
         for value, is_covered in zip(values, covered, strict=True):
             solution = next(found) if is_covered else None
             if is_covered and solution.is_within(self.settings.tol, self.view.target_norm2):

@@ -28,6 +28,7 @@ from .._objective import Penalty
 
 ANY_TOP = 1.0  # where every strength gives the same fit
 LARGEST_RATE, SMALLEST_RATE = 0.99, 0.001
+MOST = 1e300  # to start a grid at, if a penalty weight is so small that no number were enough
 STEPS = 1000  # of Newton's method for the features without an L1 weight
 
 
@@ -42,14 +43,16 @@ def lambda_max(view: Any, unit: Penalty) -> float:
         solution, _ = solvers.minimise(view, others, "auto", None, settings)
         pull = unit.directed(view.evaluate(solution.coef)[0])
         pull = np.where(pull > view.rounding(), pull, 0.0)  # the others may fit y to rounding
-    return float(np.max(pull[..., weighed] / unit.l1[weighed], initial=0.0))
+    with np.errstate(over="ignore"):
+        return float(np.max(pull[..., weighed] / unit.l1[weighed], initial=0.0))
 
 
 def ridge_max(view: Any, unit: Penalty) -> float:
     """Return the trace of A V^-1 A' for the ridge weights V = diag(unit.ridge)."""
     weighed = (unit.ridge > 0) & ~unit.excluded
     moments = view.second_moments("mean" if view.fit_intercept else "zero")
-    return float(np.sum(moments[weighed] / unit.ridge[weighed]))
+    with np.errstate(over="ignore"):
+        return float(np.sum(moments[weighed] / unit.ridge[weighed]))
 
 
 def odds(rate: NDArray | float) -> Any:
@@ -100,7 +103,7 @@ def automatic(
     axis: Axis, view: Any, unit: Penalty, n_values: int, eps: float | None = None
 ) -> NDArray:
     """Return a grid (n_values,), descending, geometric in the strength from 1 to eps of the top."""
-    top = axis.top(view, unit) or ANY_TOP
+    top = min(axis.top(view, unit) or ANY_TOP, MOST)
     return axis.value(np.geomspace(top, top * (axis.eps if eps is None else eps), n_values))
 
 

@@ -37,6 +37,7 @@ from .family import Family
 from .folds import Data, SharingRows
 
 SATURATED = 1e-10  # of 1 - h: at less than that, rounding decides
+FAINT = 1e-100  # of the largest eigenvalue
 
 Factors = Spectrum | Elimination
 Errors = Iterator[tuple[NDArray, NDArray, NDArray]]
@@ -89,7 +90,7 @@ def _errors(factors: Factors, rows: Rows, ts: NDArray) -> Errors:
         rest, sides = factors.rest[0], None
     basis = rest.basis @ np.eye(len(rest.overlap))  # of a sparse X it may be an operator
     room = 1.0 - np.einsum("if,if->i", basis, basis)
-    with np.errstate(divide="ignore", invalid="ignore"):  # of saturated rows, to be refitted
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # to be refitted
         yield from WAYS[type(sides)](sides, rest, room, ts)
 
 
@@ -154,7 +155,8 @@ def _dual(factors: Dual, rest: Rows, room: NDArray, ts: NDArray) -> Errors:
         return weights @ U / _amid(left, along.ndim + 1), left
 
     if ts.all():
-        errors, _ = ratio(1.0 / (L + ts[:, None]))
+        least = FAINT * (L.max() or 1.0)  # as good as any below it, and not to be divided by
+        errors, _ = ratio(1.0 / (L + np.maximum(ts, least)[:, None]))
     else:  # in the limit t = 0 what the kernel does not reach outweighs all else
         outside, beyond = ratio(null[None, :].astype(float))
         inside, _ = ratio(np.divide(1.0, L, where=~null, out=np.zeros_like(L))[None, :])
@@ -174,13 +176,15 @@ def _amid(values: NDArray, ndim: int) -> NDArray:
 def _refit_error(family: Family, data: Data, value: float, row: int) -> NDArray:
     """Return the error (...) on a row of a fit without it, at the same penalty."""
     others = np.ones(len(data.y))
+    weights = others.copy() if data.weights is None else data.weights
     others[row] = 0.0
     view = data.view(others)
-    total, own = (
-        (len(data.y), 1.0) if data.weights is None else (data.weights.sum(), data.weights[row])
-    )
+    # Not the total less its own weight, which may be all of it, to rounding.
+    growth = 1.0 + weights[row] / (weights @ others)
     penalty = family.penalty(value)
-    penalty = replace(penalty, ridge=penalty.ridge * (total / (total - own)))
+    with np.errstate(over="ignore"):  # no row of any weight is left then
+        penalty = replace(penalty, ridge=penalty.ridge * growth)
+    penalty = penalty.exclude(np.isinf(penalty.ridge))
     if view.fit_intercept:
         penalty = penalty.exclude(view.constant())
     w = solvers.minimise(view, penalty, "auto", None, family.settings)[0].coef

@@ -19,7 +19,7 @@ from sklearn.base import clone
 
 from .. import solvers
 from .._solution import Solution, warn_not_converged
-from ..estimators.base import BaseRegularized
+from ..estimators.base import BaseRegularized, cast
 from ..solvers.spectral import chunks
 from ..views.moments_view import MomentsView
 from ..views.rows import Rows
@@ -183,8 +183,8 @@ def regularization_path(
     return RegularizationPath(
         parameter=model._path_parameter,
         values=values,
-        coefs=coefs.astype(X.dtype, copy=False),
-        intercepts=data.view.intercept(coefs).astype(X.dtype),
+        coefs=cast(coefs, X.dtype, "coefficients"),
+        intercepts=cast(data.view.intercept(coefs), X.dtype, "intercepts"),
         dual_gaps=np.array([solution.dual_gap for solution, _ in found]),
         n_iters=np.array([solution.n_iter for solution, _ in found]),
         feature_names=getattr(model, "feature_names_in_", None),

@@ -27,6 +27,8 @@ from .family import Family
 from .folds import CHUNK_BYTES, Data, Fold, SharingRows, TrainingViews
 from .loo import left_out_errors
 
+WORST = 1e70  # an error that none is worse than: beyond, the spread of the squares overflows
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -109,7 +111,7 @@ def _score_fold(
     k: int,
 ) -> tuple[NDArray, list[float], float]:
     """Return the mean squared errors (m,) and scores of a fold, and the largest relative gap."""
-    weights = None if data.weights is None else data.weights[fold.test]
+    weights = None if data.weights is None else _of_largest(data.weights[fold.test])
     y, errors, scores, gap = data.y[fold.test], [], [], 0.0
     with watch.fold(k):
         solutions = Family(model, view).certified(
@@ -117,7 +119,8 @@ def _score_fold(
         )
         for some in _chunks(solutions, data.size_of(fold.test)):
             coefs = np.array([solution.coef for solution in some])
-            predictions = data.predictions(fold.test, coefs, view.intercept(coefs))
+            with np.errstate(over="ignore", invalid="ignore"):  # of the worst
+                predictions = data.predictions(fold.test, coefs, view.intercept(coefs))
             errors.extend(np.average(_squares(y.T - predictions), axis=-1, weights=weights))
             gaps = np.array([solution.dual_gap for solution in some])
             gap = max(gap, Solution(coefs, gaps, 1).relative_gap(view.target_norm2))
@@ -139,7 +142,7 @@ def by_leaving_one_out(
     `path` are the coefs (m, ..., p) and intercepts (m, ...): what predicts rows of weight zero.
     """
     n = len(data.y)
-    weights = np.ones(n) if data.weights is None else data.weights
+    weights = np.ones(n) if data.weights is None else _of_largest(data.weights)
     statistics, scores = _Running(len(values)), []
     size = len(values) if scorer is None else max(1, CHUNK_BYTES // data.size_of(data.y))
     for start in range(0, len(values), size):
@@ -186,9 +189,14 @@ class _Running:
         return np.sqrt(self.spread / self.weight / (n - 1))
 
 
+def _of_largest(weights: NDArray) -> NDArray:
+    """Return weights (n,) as shares of the largest, whose products with squares do not overflow."""
+    return weights / weights.max()
+
+
 def _squares(errors: NDArray) -> NDArray:
     """Return the squares (m, r) of errors (m, ..., r), averaged over targets."""
-    squares = np.square(errors)
+    squares = np.square(np.clip(np.nan_to_num(errors, nan=WORST), -WORST, WORST))
     return squares if squares.ndim == 2 else squares.mean(axis=1)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from .._solution import Solution, levels_to_the_user
-from ..estimators.base import BaseRegularized, LinearPredictor
+from ..estimators.base import BaseRegularized, LinearPredictor, cast
 from ..views.moments_view import MomentsView
 from . import grids
 from .choosing import SELECTIONS
@@ -113,10 +113,10 @@ class BaseSearch(LinearPredictor):
         # Without a penalty the answer is one of minimum norm, to which the gap is blind.
         if value == 0 or not solution.is_within(self.tol, norm2):
             solution, name = search.on_data.solve(value, solution.coef)
-        self.coef_ = solution.coef.astype(dtype)
-        self.intercept_ = dtype.type(search.rows.intercept(solution.coef))
-        self.coef_path_ = search.coefs.astype(dtype)
-        self.intercept_path_ = search.intercepts.astype(dtype)
+        self.coef_ = cast(solution.coef, dtype, "coefficients")
+        self.intercept_ = cast(search.rows.intercept(solution.coef), dtype, "intercept")[()]
+        self.coef_path_ = cast(search.coefs, dtype, "coefficients")
+        self.intercept_path_ = cast(search.intercepts, dtype, "intercepts")
         self.coef_path_[index], self.intercept_path_[index] = self.coef_, self.intercept_
         self.dual_gap_ = solution.dual_gap[()]
         self.n_iter_ = solution.n_iter

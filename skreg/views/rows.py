@@ -62,7 +62,7 @@ class Rows(View):
     @classmethod
     def from_data(cls, X, y: NDArray, weights: NDArray | None, fit_intercept: bool) -> Rows:
         """Return the view of X (n, p), y (n,) or (n, targets), weights (n,); None: all one."""
-        if weights is not None and (ignored := weights <= IGNORED * weights.max()).any():
+        if weights is not None and (ignored := ~counting(weights)).any():
             if sparse.issparse(X) or np.count_nonzero(~ignored) < FEW_ROWS * len(weights):
                 X, y, weights = X[~ignored], y[~ignored], weights[~ignored]
             else:
@@ -379,6 +379,11 @@ class Rows(View):
                 yield rows
             elif counted.any():
                 yield start + np.flatnonzero(counted)
+
+
+def counting(weights: NDArray) -> NDArray:
+    """Return the mask (n,) of the rows whose weights (n,) count beside the largest."""
+    return weights > IGNORED * weights.max()
 
 
 def _target_mean(y: NDArray, share: NDArray) -> NDArray:

@@ -1,7 +1,10 @@
 """The comparison: what it makes of a table, and its numbers beside an independent computation."""
 
+import os
+import re
 import warnings
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -112,6 +115,29 @@ def test_other_separators(tmp_path, separator):
     table = load_csv(saved(houses(), tmp_path / "b.csv", sep=separator), "price")
     assert table.columns == expected.columns
     np.testing.assert_array_equal(table.y, expected.y)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_decimal_commas(tmp_path, separator):
+    """As spreadsheets write them in half of Europe; rows differ in how many commas they have."""
+    frame = houses()
+    frame.loc[::3, "price"] = 7.0
+    expected = load_csv(saved(frame, tmp_path / "a.csv"), "price")
+    written = saved(frame, tmp_path / "b.csv", sep=separator, decimal=",")
+    Path(written).write_text(re.sub(r"\b7,0\b", "7", Path(written).read_text()))
+    table = load_csv(written, "price")
+    np.testing.assert_array_equal(table.y, expected.y)
+    pd.testing.assert_frame_equal(table.X, expected.X)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX pipes")
+def test_a_pipe_is_read_once(tmp_path):
+    text = Path(saved(houses(), tmp_path / "houses.csv")).read_text()
+    os.mkfifo(tmp_path / "pipe")
+    writer = Thread(target=(tmp_path / "pipe").write_text, args=[text])
+    writer.start()
+    assert len(load_csv(str(tmp_path / "pipe"), "price").y) == 60
+    writer.join()
 
 
 def test_compressed_table(tmp_path):

@@ -173,6 +173,41 @@ def test_what_is_constant_stays_so_in_any_number_of_parts(layout, value):
             assert (np.delete(moments.view(fit_intercept).variances(), 2) > 0.5).all()
 
 
+@pytest.mark.parametrize("size", [5, N])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array])
+def test_what_is_too_small_to_square_is_not_taken_for_zero(layout, weighted, size):
+    """A column and a target of +-1e-170: no mean, no variance in float64, and yet not nothing."""
+    X, y, _ = data()
+    X[:, 1] = 0.0
+    X[:, 2] = 1e-170 * (-1.0) ** np.arange(N)
+    s = 1.0 + weighted * (np.arange(N) % 4 > 1)
+    moments = merge(batches(layout(X), y, s, size), "in order")
+    with pytest.raises(ValueError, match=r"Column 2 of X has no value above .* vanish"):
+        L2Regressor(0.0).fit_moments(moments)
+    assert_allclose(
+        L2Regressor(0.1).fit_moments(moments).coef_,
+        L2Regressor(0.1).fit(X, y, sample_weight=s).coef_,
+        rtol=1e-9,
+    )
+    tiny = merge(batches(layout(X), X[:, 2], s, size), "in order")
+    with pytest.raises(ValueError, match=r"target of y .* vanish"):
+        L2Regressor(0.1).fit_moments(tiny)
+    nothing = Moments.from_data(layout(X[:, :2]), 0 * y, s)
+    assert nothing.gram[1, 1] == nothing.target_norm2 == 0
+
+
+def test_parts_that_differ_by_too_little_to_square_do_not_merge_to_zero():
+    """Constant each: the mean of all is zero, and the square of their distance vanishes."""
+    tiny = np.full(3, 1e-170)
+    parts = [Moments.from_data(sign * tiny[:, None], sign * tiny) for sign in (1, -1)]
+    assert [part.gram.item() for part in parts] == [0, 0]
+    whole = sum(parts)
+    assert whole.mean == whole.target_mean == 0
+    assert whole.gram > 0
+    assert whole.target_norm2 > 0
+
+
 def test_merging_leaves_the_parts_as_they_were():
     X, y, weights = data()
     first, second = batches(X, y, weights, 15)

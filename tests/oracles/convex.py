@@ -68,7 +68,10 @@ class Case:
         accuracy = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), TOLERANCE)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Solution may be inaccurate")
-            problem.solve(solver=cp.CLARABEL, max_iter=200, **accuracy)
+            try:
+                problem.solve(solver=cp.CLARABEL, max_iter=200, **accuracy)
+            except cp.SolverError:
+                return None
         if problem.status not in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
             return None
         coef = np.where(self.kept, w.value, 0.0)

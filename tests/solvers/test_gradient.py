@@ -35,6 +35,15 @@ def design(n, p, seed=0, spread=1.0):
     return X * spread ** rng.uniform(-1, 1, p), rng.normal(size=n)
 
 
+def test_the_curvature_of_many_features_is_that_of_those_in_use():
+    X, y = design(30, gradient.DENSE_SPECTRUM + 60)
+    kept = np.arange(X.shape[1]) % 10 > 0
+    curvature = gradient._largest_curvature(Rows.from_data(X, y, None, True), np.flatnonzero(kept))
+    A = (X - X.mean(axis=0))[:, kept] / np.sqrt(len(y))
+    largest = np.linalg.norm(A, 2) ** 2
+    assert largest <= curvature <= 1.02 * largest
+
+
 DESIGNS = {
     "tall": design(60, 5),
     "wide": design(8, 30),

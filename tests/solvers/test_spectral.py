@@ -208,3 +208,23 @@ def test_chunks_cover_all_strengths_and_bound_the_memory(targets, monkeypatch):
     assert np.concatenate([np.arange(10)[part] for part in parts]).tolist() == list(range(10))
     size = 6 // (targets or 1)
     assert max(part.stop - part.start for part in parts) == size
+
+
+@pytest.mark.parametrize("n", [40, 5])
+@pytest.mark.parametrize("targets", [None, 2])
+@pytest.mark.parametrize("varying", ["uneven", "excluded", "free"])
+def test_a_refinement_takes_out_the_error_of_the_factors(varying, targets, n, monkeypatch):
+    """Factors off by 1e-5, in a residual that is not, leave the square of that."""
+    X, y, row_weights = data(n, targets)
+    varying = VARYING[varying]
+    found = make(Rows.from_data(X, y, row_weights, True), varying)
+    first = type(found.factors).first
+    monkeypatch.setattr(
+        type(found.factors), "first", lambda self, t: (1 + 1e-5) * first(self, t), raising=False
+    )
+    penalties = [penalty_at(t, varying, np.zeros(P)) for t in STRENGTHS[1:]]
+    A, b = standard_form(X, y, row_weights, True)
+    for t, solution in zip(STRENGTHS[1:], found.solve(STRENGTHS[1:], penalties, 0.0), strict=True):
+        assert solution.n_iter == 2
+        expected = normal_equations(A, b, t * varying).reshape(solution.coef.shape)
+        assert_allclose(solution.coef, expected, rtol=1e-8, atol=1e-10)

@@ -436,6 +436,111 @@ def test_a_failed_fit_leaves_the_estimator_as_it_was():
     assert all(vars(model)[name] is value for name, value in before.items())
 
 
+BAD_DATA = {
+    "nan in X": (np.where(X_ > 1, np.nan, X_), Y_, None, "X contains NaN"),
+    "infinity in y": (X_, np.where(Y_ > 1, np.inf, Y_), None, "y contains infinity"),
+    "nan in sparse X": (sp.csr_array(np.where(X_ > 1, np.nan, X_)), Y_, None, "X contains NaN"),
+    "short y": (X_, Y_[1:], None, "inconsistent numbers of samples"),
+    "X of one axis": (X_[:, 0], Y_, None, "Expected 2D array"),
+    "y of three axes": (X_, Y_[:, None, None], None, "dim"),
+    "text": (X_.astype(str).astype(object) + "x", Y_, None, "could not convert"),
+    "complex": (X_ + 0j, Y_, None, "Complex data not supported"),
+    "masked": (np.ma.masked_greater(X_, 1), Y_, None, "X has masked entries"),
+    "huge": (X_ * 1e300, Y_, None, "X has values up to"),
+    "negative weights": (X_, Y_, -np.ones(20), "Negative values in data"),
+    "nan in weights": (X_, Y_, np.full(20, np.nan), "contains NaN"),
+    "short weights": (X_, Y_, np.ones(3), "sample_weight"),
+    "no weight": (X_, Y_, np.zeros(20), "at least one non-zero"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_DATA)
+@pytest.mark.parametrize("cv", [None, 3])
+@each
+@not_at_the_edge
+def test_bad_data_is_named_and_leaves_the_estimator_as_it_was(cls, cv, case):
+    X, y, s, message = BAD_DATA[case]
+    model = grid(cls, cv=cv).fit(X_, Y_)
+    before = vars(model).copy()
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, y, s)
+    assert vars(model).keys() == before.keys()
+    assert all(vars(model)[name] is value for name, value in before.items())
+
+
+def interrupting(calls):
+    """A score that Ctrl-C meets at one of its calls."""
+    left = iter(range(calls))
+
+    def score(model, X, y):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return -mean_squared_error(y, model.predict(X))
+
+    return score
+
+
+@pytest.mark.parametrize("calls", [0, 1, 7])
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@each
+@not_at_the_edge
+def test_an_interrupted_search_leaves_the_estimator_as_it_was(cls, n_jobs, calls):
+    model = grid(cls, cv=3).fit(X_, Y_)
+    model.set_params(scoring=interrupting(calls), n_jobs=n_jobs)
+    before, expected = vars(model).copy(), model.predict(X_)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X_[:, :3], Y_)
+    assert vars(model).keys() == before.keys()
+    assert all(vars(model)[name] is value for name, value in before.items())
+    assert_array_equal(model.predict(X_), expected)
+    model.set_params(scoring=None).fit(X_[:, :3], Y_)
+    assert model.n_features_in_ == 3
+
+
+# ---------------------------------------------------------------------------- extremes
+
+
+@each
+@pytest.mark.parametrize("cv", [None, 3])
+def test_a_grid_of_no_strength_is_least_squares(cls, cv):
+    """No value shares its factors with strength 1."""
+    model = cls([0.0], cv=cv).fit(X_, Y_)
+    expected = np.linalg.lstsq(np.column_stack([X_, np.ones(20)]), Y_)[0]
+    assert_allclose(model.coef_, expected[:-1], rtol=1e-6)
+    assert_allclose(regularization_path(REGRESSOR[cls](), X_, Y_, [0.0]).coefs[0], expected[:-1])
+
+
+@pytest.mark.parametrize(
+    ("cls", "cv"),
+    [*((cls, "folds") for cls in REGRESSOR), (L2RegressorCV, None), (DropoutRegressorCV, None)],
+)
+@not_at_the_edge
+def test_rows_of_next_to_no_weight_are_as_good_as_left_out(cls, cv):
+    """More features than rows: the kernel is that of the rows that count."""
+    X, y = regression(40, 60)
+    s = np.r_[np.ones(9), np.full(31, 1e-150)]
+    fold = np.arange(40) % 3
+    folds = [
+        [(np.flatnonzero(fold[:n] != k), np.flatnonzero(fold[:n] == k)) for k in range(3)]
+        for n in (40, 9)
+    ]
+    some = cls(VALUES, cv=cv and folds[0]).fit(X, y, s)
+    all_of_them = cls(VALUES, cv=cv and folds[1]).fit(X[:9], y[:9])
+    assert_allclose(some.mse_path_, all_of_them.mse_path_, rtol=1e-6)
+    assert_allclose(some.coef_, all_of_them.coef_, rtol=1e-5, atol=1e-8)
+
+
+@each
+@pytest.mark.parametrize("cv", [None, 3])
+@not_at_the_edge
+def test_the_size_of_all_weights_does_not_matter(cls, cv):
+    """Their products with squared errors would overflow."""
+    s = np.arange(20.0) + 1
+    expected = grid(cls, cv=cv).fit(1e40 * X_, 1e40 * Y_, s)
+    model = grid(cls, cv=cv).fit(1e40 * X_, 1e40 * Y_, 1e290 * s)
+    assert_allclose(model.mse_path_, expected.mse_path_, rtol=1e-9)
+
+
 # ---------------------------------------------------------------------------- work
 
 

@@ -343,3 +343,10 @@ def test_a_constant_target_has_exactly_its_value_for_a_mean(value, intercept):
     if intercept:
         assert not view.target[1].any()
     assert_allclose(np.delete(view.target_mean, 1), WEIGHTS @ y[:, [0, 2]] / WEIGHTS.sum())
+
+
+@pytest.mark.parametrize("y", [[1.0, 2.0, 3.0, 6.0], [-1.0, 0.0, 0.0, 1.0]])
+def test_a_row_at_the_mean_does_not_make_the_target_constant(y):
+    X = np.arange(8.0).reshape(4, 2)
+    view = Rows.from_data(X, np.array(y), None, fit_intercept=True)
+    assert_allclose(view.target, (np.array(y) - np.mean(y)) / 2)
