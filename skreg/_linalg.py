@@ -19,6 +19,11 @@ ROUNDING = 64 * EPS
 FEW = 32  # rows or columns of a matrix; a smaller one rounds no less
 
 
+def norm2(residual: NDArray) -> NDArray:
+    """Return the squared norms (...) of residuals (..., n)."""
+    return np.einsum("...i,...i->...", residual, residual)
+
+
 def rounding(moments: NDArray, target_norm2: NDArray, reach: NDArray | float) -> NDArray:
     """Return about the rounding error (..., p) of A'r, for r = b - A w.
 

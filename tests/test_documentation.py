@@ -58,6 +58,7 @@ def test_every_page_of_the_guide_shows_its_formula_picture_and_code():
         assert formula < picture < code
 
 
+@pytest.mark.filterwarnings("ignore:\\s*Port 8787 is already in use")  # by another's dashboard
 def test_the_recipes_for_large_data_run(tmp_path, monkeypatch):
     for module in ("pandas", "pyarrow", "dask.dataframe", "dask.distributed"):
         pytest.importorskip(module)

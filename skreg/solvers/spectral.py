@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
 from .._linalg import EPS
 from .._objective import Penalty
@@ -228,7 +227,7 @@ def chunks(view: Any, m: int) -> Iterator[slice]:
 
 def _eigh(side: NDArray) -> tuple[NDArray, NDArray]:
     """Return the eigenvalues (k,), at least zero, and the eigenvectors of a Gram matrix (k, k)."""
-    eigenvalues, vectors = linalg.eigh(side, overwrite_a=True, check_finite=False, driver="evd")
+    eigenvalues, vectors = np.linalg.eigh(side)
     return np.maximum(eigenvalues, 0.0), vectors
 
 

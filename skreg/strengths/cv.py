@@ -140,8 +140,13 @@ class BaseCV(CallbackSupportMixin, BaseSearch):
         """
         with unchanged_on_error(self):
             self._check_parameters()
-            self._check_for_moments("moments", {})
+            n_folds = self._check_for_moments("moments", {})
             folds = checked_moments(moments)
+            if self.cv is not None and n_folds != len(folds):
+                raise ValueError(
+                    f"cv={self.cv} does not go with the moments of {len(folds)} folds; the list "
+                    "says what the folds are: leave cv at None."
+                )
             self.n_features_in_ = folds[0].n_features
             vars(self).pop("feature_names_in_", None)
             self._fit_folds(folds, NoContext())

@@ -32,7 +32,10 @@ def checked_moments(moments: Any) -> list[Moments]:
     """Return the moments of the folds, each of which has weight."""
     folds = list(moments) if isinstance(moments, Iterable) else [None]
     if not all(isinstance(fold, Moments) for fold in folds):
-        raise TypeError(f"moments must be a list of skreg.Moments, one per fold; got {moments!r}.")
+        raise TypeError(
+            "moments must be a list of skreg.Moments, one per fold; got an object of type "
+            f"{type(moments).__name__}, or with other entries."
+        )
     if len(folds) < 2:
         raise ValueError(f"moments must be those of two folds or more; got {len(folds)}.")
     for k, fold in enumerate(folds):

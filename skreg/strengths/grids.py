@@ -20,11 +20,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_array, check_scalar
+from sklearn.utils import check_scalar
 
 from .. import solvers
 from .._linalg import EPS
 from .._objective import Penalty
+from ..data.validation import as_floats
 
 ANY_TOP = 1.0  # where every strength gives the same fit
 LARGEST_RATE, SMALLEST_RATE = 0.99, 0.001
@@ -116,7 +117,9 @@ def check_size(n_values: Any, eps: Any) -> None:
 
 def checked(axis: Axis, values: Any, name: str) -> NDArray:
     """Return the user's values (m,), descending and each once."""
-    values = check_array(values, dtype=np.float64, ensure_2d=False, input_name=name)
+    values = as_floats(values, name, ensure_min_samples=0)
+    if values.size == 0:
+        raise ValueError(f"{name} must hold one value or more.")
     if values.ndim != 1:
         raise ValueError(f"{name} must be a 1D array; got an array of {values.ndim} dimensions.")
     if np.any((values < 0) | (values >= axis.limit)):

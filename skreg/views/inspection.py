@@ -93,3 +93,10 @@ def sample(counted: NDArray) -> NDArray:
 def spread(X: NDArray) -> NDArray:
     """Return largest minus smallest of each column of X (n, p)."""
     return X.max(axis=0).astype(np.float64) - X.min(axis=0)
+
+
+def target_mean(y: NDArray, share: NDArray) -> NDArray:
+    """Return the means (...) of y (..., n), exactly its value where all that counts is the same."""
+    first = y[..., np.argmax(share > 0)]
+    varies = np.any((y != first[..., None]) & (share > 0), axis=-1)
+    return np.where(varies, y @ share, first)[()]

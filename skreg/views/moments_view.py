@@ -108,6 +108,10 @@ class MomentsView(View):
         """Return A_S'A_T (|S|, |T|) for indices S, T of features; T is S by default."""
         return self.gram[np.ix_(S, S if T is None else T)]
 
+    def norms2(self, features: NDArray) -> NDArray:
+        """Return the squared norms (k,) of the columns `features` (k,) of A."""
+        return self.gram[features, features]
+
     def factor(self, features: NDArray) -> _linalg.LeastSquares:
         """Return the least-squares factors of the columns `features` (f,) of A."""
         return _linalg.from_gram(self.block(features), self.dimension)

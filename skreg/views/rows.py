@@ -82,7 +82,7 @@ class Rows(View):
             X.eliminate_zeros()
         y = y.T.astype(np.float64)
         sizes.check_target(y)
-        mean, target_mean = X.T @ share, _target_mean(y, share)
+        mean, target_mean = X.T @ share, inspection.target_mean(y, share)
         sizes.check_design(X, mean, root > 0)
         shift = np.zeros(p)
         if fit_intercept:
@@ -144,7 +144,7 @@ class Rows(View):
     @cached_property
     def target_norm2(self) -> NDArray:
         """Return |b|^2 (...)."""
-        return _norm2(self.target)
+        return _linalg.norm2(self.target)
 
     def select_target(self, index: int) -> Rows:
         """Return the view with one of several targets."""
@@ -214,7 +214,9 @@ class Rows(View):
         """Return A'r (..., p), minus the gradient, and |r|^2 (...), twice the loss, at w."""
         explained = self.product(w) if w.any() else np.zeros((*w.shape[:-1], 1))
         residual = self.target - explained
-        return self.correlation(residual), _norm2(residual)
+        if not self._is_centred_only:  # where coefficients cancel, rounding leaves a part in Q
+            residual = self.project(residual)
+        return self.correlation(residual), _linalg.norm2(residual)
 
     def curvature(self, w: NDArray) -> NDArray:
         """Return A'A w (..., p)."""
@@ -338,15 +340,20 @@ class Rows(View):
         shares = factors.to_basis @ rest.overlap[len(self.overlap) :, near]
         norms = np.sqrt(moments)
         rounding = _linalg.projection_rounding(norms[near], norms[features], shares)
+        spanned = np.zeros(self.n_features, bool)
+        spanned[near] = rest.norms2(near) <= rounding**2
+        return spanned
+
+    def norms2(self, features: NDArray) -> NDArray:
+        """Return the squared norms (k,) of the columns `features` (k,) of A, as they are formed."""
+        norms2 = np.empty(len(features))
         step = max(1, BLOCK_BYTES // (8 * max(self.shape)))
-        for start in range(0, len(near), step):
-            some = near[start : start + step]
+        for start in range(0, len(features), step):
+            some = features[start : start + step]
             unit = np.zeros((len(some), self.n_features))
             unit[np.arange(len(some)), some] = 1.0
-            left[some] = _norm2(rest.product(unit))
-        spanned = np.zeros(self.n_features, bool)
-        spanned[near] = left[near] <= rounding**2
-        return spanned
+            norms2[start : start + step] = _linalg.norm2(self.product(unit))
+        return norms2
 
     def _weighted_columns(self, S: NDArray | slice) -> Any:
         """Return diag(root) X_S (n, |S|) of a sparse X, not centred."""
@@ -362,6 +369,8 @@ class Rows(View):
 
     def project(self, residual: NDArray) -> NDArray:
         """Return the part of a residual (..., n) that is orthogonal to the basis."""
+        if residual.ndim > 2:
+            return self.project(_flat(residual)).reshape(residual.shape)
         for _ in range(2):
             residual = residual - (self.basis @ (self.basis.T @ residual.T)).T
         return residual
@@ -386,18 +395,6 @@ def counting(weights: NDArray) -> NDArray:
     return weights > IGNORED * weights.max()
 
 
-def _target_mean(y: NDArray, share: NDArray) -> NDArray:
-    """Return the means (...) of y (..., n), exactly its value where all that counts is the same."""
-    first = y[..., np.argmax(share > 0)]
-    varies = np.any((y != first[..., None]) & (share > 0), axis=-1)
-    return np.where(varies, y @ share, first)[()]
-
-
 def _flat(stack: NDArray) -> NDArray:
     """Return a stack (..., k) with one leading axis in place of several."""
     return stack.reshape(-1, stack.shape[-1])
-
-
-def _norm2(residual: NDArray) -> NDArray:
-    """Return the squared norms (...) of residuals (..., n)."""
-    return np.einsum("...i,...i->...", residual, residual)

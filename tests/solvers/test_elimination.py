@@ -1,11 +1,14 @@
 """Free features: what is left without them, their coefficients afterwards, and the whole gap."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Problem, regression
 
+from skreg import L1Regressor
 from skreg._objective import Penalty
 from skreg._solution import Solution
 from skreg.data.moments import Moments
@@ -202,3 +205,47 @@ def test_where_all_lies_in_the_span_of_free_features_nothing_is_left_to_solve(ma
     X[:, 4:] = X[:, :4] @ np.random.default_rng(0).normal(size=(4, 4))
     penalty = make_penalty(([0, 0, 0, 0, 0.1, 0.1, 0.1, 0.1], [0] * P))
     assert Elimination(make(X, y), penalty).is_solved
+
+
+def alone(X, y, free):
+    """The loss of the best w (...) of the last column, beside `free` ones and an intercept.
+
+    In extended precision: the others are projected out.
+    """
+    X, y = X.astype(np.longdouble), y.astype(np.longdouble)
+    basis = []
+
+    def rest(v):
+        for _ in range(2):
+            for q in basis:
+                v = v - q * (q @ v)
+        return v
+
+    for v in [np.ones(len(y), np.longdouble), *X[:, :free].T]:
+        v = rest(v)
+        basis.append(v / np.sqrt(v @ v))
+    a, b = rest(X[:, free]), rest(y)
+    return lambda w: float((b - a * w) @ (b - a * w) / (2 * len(y))), float(a @ b), float(a @ a)
+
+
+@pytest.mark.parametrize("to", [np.asarray, sp.csc_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("left", "l1"), [(1e-4, 1e-6), (1e-5, 1e-8), (1e-6, 1e-7), (1e-7, 1e-8), (2e-8, 1e-9)]
+)
+def test_a_certificate_holds_where_free_features_leave_little_of_a_column(left, l1, seed, to):
+    """The coefficients are huge and cancel: what rounding leaves of them is no certificate."""
+    rng = np.random.default_rng(seed)
+    F, own = rng.normal(size=(40, 2)), rng.normal(size=40)
+    X = np.c_[F, F @ [1.0, -2.0] + left * own]
+    y = F @ [1.0, 1.0] + own + 0.1 * rng.normal(size=40)
+    model = L1Regressor(l1, penalty_weights=[0, 0, 1])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(to(X), y)
+    loss, ab, aa = alone(X, y, 2)
+    best = np.sign(ab) * max(abs(ab) - 40 * l1, 0.0) / aa
+    excess = loss(model.coef_[2]) + l1 * abs(model.coef_[2]) - loss(best) - l1 * abs(best)
+    assert excess <= 1.01 * model.dual_gap_ + 1e-14 * np.var(y)
+    assert caught or model.dual_gap_ <= 1e-10 * np.var(y) / 2
+    assert not caught or left < 1e-7

@@ -328,7 +328,7 @@ REFUSED = {
     "negative": (L1RegressorCV, {"lambdas": [0.1, -1.0]}, "lambdas must be in"),
     "nan": (L2RegressorCV, {"lambdas": [0.1, np.nan]}, "lambdas contains NaN"),
     "two axes": (L2RegressorCV, {"lambdas": [[0.1]]}, "lambdas must be a 1D array"),
-    "empty": (L2RegressorCV, {"lambdas": []}, "lambdas|0 sample"),
+    "empty": (L2RegressorCV, {"lambdas": []}, "lambdas must hold one value or more"),
     "rate": (DropoutRegressorCV, {"dropout_rates": [0.5, 1.0]}, "dropout_rates must be in"),
     "no values": (L1RegressorCV, {"lambdas": 0}, "'lambdas' parameter"),
     "scalar": (L2RegressorCV, {"lambdas": 0.1}, "'lambdas' parameter"),

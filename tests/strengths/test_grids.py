@@ -204,11 +204,11 @@ def test_values_are_sorted_and_taken_once():
     [
         ([1.0, np.nan], "Input values contains NaN"),
         ([np.inf], "Input values contains infinity"),
-        ([], "0 sample"),
+        ([], "must hold one value or more"),
         ([[1.0, 2.0]], "values must be a 1D array"),
-        (3.0, "should have at least 1 dimension"),
+        (3.0, "values must be a 1D array"),
         ([1.0, -1e-300], r"values must be in \[0, inf\)"),
-        (["a"], "could not convert string"),
+        (["a"], "values must be an array of numbers: could not convert string"),
         (sp.csr_array(np.eye(2)), "Sparse data was passed"),
     ],
 )
