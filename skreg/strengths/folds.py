@@ -24,8 +24,9 @@ from scipy import sparse
 
 from ..data.moments import Moments
 from ..solvers.ridge import LARGE_SIDE
+from ..views import sizes
 from ..views.moments_view import MomentsView
-from ..views.rows import Rows, counting
+from ..views.rows import Rows
 from .family import moments_suffice
 
 CHUNK_BYTES = 2**25  # of rows copied, and of coefficients and predictions held, at a time
@@ -109,7 +110,7 @@ class Data:
     def sharing(self, rows: Rows, weights: NDArray | None) -> SharingRows:
         """Return the view of data weighing `weights` (n,), which may leave out those of none."""
         everything = rows.shape[0] == len(self.y)
-        index = np.arange(len(self.y)) if everything else np.flatnonzero(counting(weights))
+        index = np.arange(len(self.y)) if everything else np.flatnonzero(sizes.counting(weights))
         return SharingRows.of(rows, index, self.kernel)
 
     def moments(self, rows: NDArray) -> Moments | None:

@@ -27,7 +27,6 @@ from .. import _linalg
 from . import inspection, sizes
 from .view import View
 
-IGNORED = 1e-100  # of the largest weight, up to which a row does not count: no digit would change
 BLOCK_BYTES = 2**23  # of rows worked on at a time
 CACHED_BYTES = 2**20  # of those that several passes go over
 FEW_COLUMNS = 0.1  # share of nonzero coefficients up to which their columns are worth a copy
@@ -62,7 +61,7 @@ class Rows(View):
     @classmethod
     def from_data(cls, X, y: NDArray, weights: NDArray | None, fit_intercept: bool) -> Rows:
         """Return the view of X (n, p), y (n,) or (n, targets), weights (n,); None: all one."""
-        if weights is not None and (ignored := ~counting(weights)).any():
+        if weights is not None and (ignored := ~sizes.counting(weights)).any():
             if sparse.issparse(X) or np.count_nonzero(~ignored) < FEW_ROWS * len(weights):
                 X, y, weights = X[~ignored], y[~ignored], weights[~ignored]
             else:

@@ -18,12 +18,18 @@ from scipy import sparse
 from . import inspection
 
 LARGEST, SMALLEST = 1e50, 1e-50
+IGNORED = 1e-100  # of the largest weight, up to which a row does not count: no digit would change
 SUSPICIOUS = 1e30  # of the means and of some rows: from there on all entries are looked at
 ORDINARY = 1e-30, 1e30  # between these no penalty needs to be compared with the data
 OVERWHELMING = 1e200  # a ridge that leaves no digit of a coefficient, whatever the data
 # Coefficients are at most |b| / (EPS |A_j|). So these shares of |A_j| |b| and |A_j|^2 are worth
 # less than EPS |b|^2 in the objective.
 FAINT_L1, FAINT_RIDGE = 1e-32, 1e-48
+
+
+def counting(weights: NDArray) -> NDArray:
+    """Return the mask (n,) of the rows whose weights (n,) count beside the largest."""
+    return weights > IGNORED * weights.max()
 
 
 def check_target(y: NDArray) -> None:

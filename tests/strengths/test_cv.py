@@ -505,7 +505,7 @@ def test_an_interrupted_search_leaves_the_estimator_as_it_was(cls, n_jobs, calls
 def test_a_grid_of_no_strength_is_least_squares(cls, cv):
     """No value shares its factors with strength 1."""
     model = cls([0.0], cv=cv).fit(X_, Y_)
-    expected = np.linalg.lstsq(np.column_stack([X_, np.ones(20)]), Y_)[0]
+    expected = np.linalg.lstsq(np.column_stack([X_, np.ones(20)]), Y_, rcond=None)[0]
     assert_allclose(model.coef_, expected[:-1], rtol=1e-6)
     assert_allclose(regularization_path(REGRESSOR[cls](), X_, Y_, [0.0]).coefs[0], expected[:-1])
 

@@ -350,3 +350,13 @@ def test_a_row_at_the_mean_does_not_make_the_target_constant(y):
     X = np.arange(8.0).reshape(4, 2)
     view = Rows.from_data(X, np.array(y), None, fit_intercept=True)
     assert_allclose(view.target, (np.array(y) - np.mean(y)) / 2)
+
+
+def test_a_block_has_the_order_of_the_features_asked_for():
+    X = np.random.default_rng(0).normal(size=(20, 4))
+    view, order = Rows.from_data(X, X[:, 0], None, True), np.array([2, 0, 3, 1])
+    covariance = np.cov(X.T, bias=True)
+    assert_allclose(view.block(order), covariance[np.ix_(order, order)], rtol=1e-12)
+    assert_allclose(
+        view.block(order, order[::-1]), covariance[np.ix_(order, order[::-1])], rtol=1e-12
+    )
