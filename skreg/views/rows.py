@@ -389,11 +389,6 @@ class Rows(View):
                 yield start + np.flatnonzero(counted)
 
 
-def counting(weights: NDArray) -> NDArray:
-    """Return the mask (n,) of the rows whose weights (n,) count beside the largest."""
-    return weights > IGNORED * weights.max()
-
-
 def _flat(stack: NDArray) -> NDArray:
     """Return a stack (..., k) with one leading axis in place of several."""
     return stack.reshape(-1, stack.shape[-1])
