@@ -228,8 +228,8 @@ def chunks(view: Any, m: int) -> Iterator[slice]:
 
 def _eigh(side: NDArray) -> tuple[NDArray, NDArray]:
     """Return the eigenvalues (k,), at least zero, and the eigenvectors of a Gram matrix (k, k)."""
-    if not side.size:  # which older versions of SciPy refuse
-        return np.zeros(0), np.zeros((0, 0))
+    if len(side) < 2:  # for which older versions of SciPy give LAPACK no room
+        return np.maximum(np.diag(side), 0.0), np.eye(len(side))
     eigenvalues, vectors = linalg.eigh(side, overwrite_a=True, check_finite=False, driver="evd")
     return np.maximum(eigenvalues, 0.0), vectors
 
