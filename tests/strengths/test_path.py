@@ -383,7 +383,7 @@ BAD = {
     "negative value": ({"values": [1.0, -1.0]}, ValueError, r"values must be in \[0, (inf|1)\)"),
     "nan value": ({"values": [np.nan]}, ValueError, "values contains NaN"),
     "infinite value": ({"values": [np.inf]}, ValueError, "values contains infinity"),
-    "no values": ({"values": []}, ValueError, "minimum of 1 is required"),
+    "no values": ({"values": []}, ValueError, "values must hold one value or more"),
     "table of values": ({"values": [[1.0]]}, ValueError, "values must be a 1D array"),
     "negative weights": ({"sample_weight": -np.ones(50)}, ValueError, "Negative values in data"),
     "too few weights": ({"sample_weight": np.ones(3)}, ValueError, "sample_weight.shape"),
@@ -424,3 +424,13 @@ def test_real_data(estimator, name, diabetes, real_data):
     estimator = clone(estimator).set_params(tol=1e-12)
     path = regularization_path(estimator, X, y, n_values=20)
     assert_certified(path, estimator, X, y, tol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(20, 1), (1, 3)])
+@each_plain
+def test_one_feature_and_one_row(estimator, shape):
+    X, y = regression(*shape)
+    path = regularization_path(clone(estimator).set_params(fit_intercept=False), X, y, [0.9, 0.1])
+    for value, coef in zip(path.values, path.coefs, strict=True):
+        model = clone(estimator).set_params(**{path.parameter: value}, fit_intercept=False)
+        assert_allclose(coef, model.fit(X, y).coef_, rtol=1e-9)
