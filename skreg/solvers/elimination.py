@@ -83,12 +83,23 @@ class Elimination:
         """Return the solution of the rest with the free coefficients, and the gap of the whole."""
         if not len(self.free):
             return solution
-        w = solution.coef.copy()
+        w = solution.coef
         missed = self._missed(w)
         for _ in range(REFINEMENTS):
-            w[..., self.free] += missed @ self.factors.back.T
-            missed = self._missed(w)
+            w, missed = self._refined(w, missed)
         return replace(solution, coef=w, dual_gap=solution.dual_gap + _half_norm2(missed))
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def _refined(self, w: NDArray, missed: NDArray) -> tuple[NDArray, NDArray]:
+        """Return w (..., p) after a least-squares step in its free part, and what that misses.
+
+        Of factors without a right digit steps lead away: where nothing is gained, w stays.
+        """
+        stepped = w.copy()
+        stepped[..., self.free] += missed @ self.factors.back.T
+        left = self._missed(stepped)
+        gained = (_half_norm2(left) < _half_norm2(missed))[..., None]
+        return np.where(gained, stepped, w), np.where(gained, left, missed)
 
     def certify(self, solution: Solution, rounding: NDArray | float = 0.0) -> Solution:
         """Return the solution with the gap of its coefficients, whichever way they were found.

@@ -302,7 +302,8 @@ class Rows(View):
             gram = self.block(features)
             # Centring a Gram matrix rounds at the size of the moments that are not centred.
             raw, centred = self.stored_moments()[features], gram.diagonal()
-            noise = np.max(np.divide(raw, centred, where=centred > 0, out=np.ones_like(raw)))
+            ratio = np.divide(raw, centred, where=centred > 0, out=np.ones_like(raw))
+            noise = max(1.0, ratio.max())
             return _linalg.from_gram(gram, self.dimension, noise)
         columns = self.project(self.columns(features).T).T
         origin = np.abs(self.mean[features]) if self.fit_intercept else 0.0

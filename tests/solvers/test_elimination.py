@@ -1,6 +1,7 @@
 """Free features: what is left without them, their coefficients afterwards, and the whole gap."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -249,3 +250,28 @@ def test_a_certificate_holds_where_free_features_leave_little_of_a_column(left, 
     assert excess <= 1.01 * model.dual_gap_ + 1e-14 * np.var(y)
     assert caught or model.dual_gap_ <= 1e-10 * np.var(y) / 2
     assert not caught or left < 1e-7
+
+
+@each_view
+def test_steps_of_factors_that_lead_away_are_not_taken(make):
+    X, y = data()
+    problem = Elimination(make(X, y), make_penalty(MIXES["some free"]))
+    before = problem.certify(unsolved(np.zeros(P))).dual_gap
+    factors = problem.factors
+    problem.factors = replace(factors, back=-1e200 * factors.back)
+    solution = problem.complete(unsolved(np.zeros(P)))
+    assert_array_equal(solution.coef, 0.0)
+    assert problem.certify(solution).dual_gap == before
+
+
+def test_rank_is_told_from_rounding_where_one_row_outweighs_all_others():
+    # Sparse, far from zero for its weighted spread: shifted, and of variance 0 to the last digit.
+    X, y = regression(15, 7)
+    weights = np.ones(15)
+    weights[4], weights[-1] = 1e30, 2e80
+    view = Rows.from_data(sp.csc_array(X), y, weights, True)
+    factors = view.factor(np.arange(7))
+    assert factors.to_basis.shape[1] == 1
+    coef = Elimination(view, Penalty(np.zeros(7), np.zeros(7))).complete(unsolved(np.zeros(7))).coef
+    # The two heavy rows decide.
+    assert_allclose((X[4] - X[-1]) @ coef, y[4] - y[-1], rtol=1e-10)
