@@ -121,8 +121,12 @@ class Penalty:
         slope = correlation - self.finite[1] * w
         return slope - np.clip(slope, lower, upper)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def dual_gap(self, w: NDArray, correlation: NDArray, residual_norm2: NDArray) -> NDArray:
-        """Bound F(w) - min F from w (..., p), `correlation` = A'r (..., p) and |r|^2 (...)."""
+        """Bound F(w) - min F from w (..., p), `correlation` = A'r (..., p) and |r|^2 (...).
+
+        Where the products of huge coefficients overflow the bound is infinite, or NaN: none.
+        """
         scale = self._feasible_scale(correlation, self.ridge == 0)
         gap = self._gap_at(scale, w, correlation, residual_norm2)
         if self._is_ridged and self.has_l1:
@@ -161,10 +165,7 @@ class Penalty:
             beyond = np.maximum(self.directed(z) - self.l1, 0.0)
             # The square of a quotient, since the square of `beyond` alone may overflow.
             norm = np.sqrt(2.0) * np.sqrt(self.ridge)
-            with np.errstate(over="ignore"):  # an infinite bound is one
-                fenchel += np.square(
-                    np.divide(beyond, norm, where=self.ridge > 0, out=np.zeros_like(z))
-                )
-        with np.errstate(over="ignore"):
-            fenchel = fenchel.sum(axis=-1)
+            share = np.divide(beyond, norm, where=self.ridge > 0, out=np.zeros_like(z))
+            fenchel += np.square(share)
+        fenchel = fenchel.sum(axis=-1)
         return np.maximum(0.5 * (1.0 - scale) ** 2 * residual_norm2 + fenchel, 0.0)

@@ -8,7 +8,14 @@ from oracles import Problem, assert_certified, assert_coef, assert_same_fit, reg
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import LeaveOneOut
 
-from skreg import DropoutRegressor, L1Regressor, L1RegressorCV, L2Regressor, Moments
+from skreg import (
+    DropoutRegressor,
+    L1Regressor,
+    L1RegressorCV,
+    L2Regressor,
+    Moments,
+    regularization_path,
+)
 
 ESTIMATORS = [L1Regressor, L2Regressor, DropoutRegressor]
 each = pytest.mark.parametrize("cls", ESTIMATORS)
@@ -234,6 +241,57 @@ def test_a_row_that_outweighs_all_others_by_far_is_met_and_the_others_decide_the
     model = L1Regressor(0.0).fit(X, Y, s)
     expected = np.linalg.lstsq(X[1:] - X[0], Y[1:] - Y[0], rcond=None)[0]
     assert_coef(model, expected, Y[0] - X[0] @ expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("value", [1.7e308, -1e200, 1e60])
+@each
+def test_a_row_of_no_weight_may_hold_any_number(cls, value):
+    """Also one that overflows with the first coefficient, and where a path asks for all."""
+    spoiled, s = X.copy(), np.ones(40)
+    spoiled[7], s[7] = value, 0.0
+    others = np.arange(40) != 7
+    plain = cls().fit(X[others], Y[others])
+    assert_same_fit(cls().fit(spoiled, Y, s), plain, rtol=1e-12)
+    path = regularization_path(cls(), spoiled, Y, n_values=3, sample_weight=s)
+    without = regularization_path(cls(), X[others], Y[others], path.values)
+    assert_allclose(path.coefs, without.coefs, rtol=1e-9, atol=1e-12)
+
+
+@container
+def test_a_column_is_too_small_to_square_if_only_a_row_of_no_weight_says_otherwise(container):
+    spoiled, s = with_column(1e-170 * X[:, 3]), np.ones(40)
+    spoiled[7, 3], s[7] = 1.0, 0.0
+    with pytest.raises(ValueError, match=r"^Column 3 of X"):
+        L2Regressor(0.0).fit(container(spoiled), Y, s)
+    assert L1Regressor().fit(container(spoiled), Y, s).coef_[3] == 0
+
+
+@container
+def test_the_automatic_grid_of_columns_too_small_to_square_is_finite(container):
+    search = L1RegressorCV(4, cv=2, l2_lambda=1e-100).fit(container(2e-322 * np.sign(X)), Y)
+    assert np.all(search.lambdas_ > 0)
+    assert_array_equal(search.coef_, 0)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("v", [[1, 1, 0], [1, 0, 1], [0, 1, 1], [0, np.inf, 1]])
+@pytest.mark.parametrize("scale", [1e12, 1e30, 1e49])
+def test_a_path_gives_no_coefficient_to_what_free_features_leave_by_rounding(
+    scale, v, fit_intercept
+):
+    spanned = np.column_stack([X[:, 0], X[:, 0], scale * X[:, 0]])
+    model = L2Regressor(penalty_weights=v, fit_intercept=fit_intercept)
+    path = regularization_path(model, spanned, Y, [1.0, 1e-49, 1e-170])
+    assert_array_equal(path.coefs[0, np.array(v) == 1], 0)  # the others are as good as free
+    null = 0.5 * np.mean((Y - fit_intercept * Y.mean()) ** 2)
+    assert np.all(path.dual_gaps <= 1e-10 * null)
+
+
+def test_a_path_that_is_refused_does_not_warn_first():
+    """Coefficients overflow float32, after a solver that got nowhere."""
+    design = (1e-30 * X).astype(np.float32)
+    with pytest.raises(ValueError, match="overflow float32"):  # any warning is an error here
+        regularization_path(L1Regressor(tol=0), design, 1e20 * Y, [0.0])
 
 
 # ---------------------------------------------------------------------------- far from the origin

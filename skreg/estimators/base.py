@@ -277,7 +277,7 @@ def per_feature(values: Any, n_features: int, name: str, *, infinite: bool = Fal
 
 def _objective(view: Any, penalty: Penalty, w: NDArray) -> NDArray:
     """Return the objective (...) at w (..., p) and the intercept that goes with it."""
-    return 0.5 * view.evaluate(w)[1] + penalty.value(w)
+    return 0.5 * view.residual_norm2(w) + penalty.value(w)
 
 
 def _overflows(view: Any, w: NDArray) -> bool:

@@ -86,6 +86,8 @@ def _solve_one(
     view: Any, kept: KeptGram, penalty: Penalty, start: NDArray, settings: Any
 ) -> Solution:
     """Minimise over w (p,)."""
+    if view.target_norm2 == 0:  # nothing to explain
+        return Solution(np.zeros_like(start), np.zeros(()), 1)
     point, n_iter = _Point(start, *view.evaluate(start)), 0
     for factor in _stages(penalty, point):
         stage = replace(penalty, l1=factor * penalty.l1) if factor > 1.0 else penalty

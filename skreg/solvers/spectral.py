@@ -153,10 +153,14 @@ class Spectrum:
         w = self.factors.first(self._as_column(ts))
         return self.problem.complete(Solution(w, np.zeros(w.shape[:-1]), 1)).coef
 
+    @np.errstate(over="ignore", invalid="ignore")
     def solve(self, ts: NDArray, penalties: list[Penalty], tol: float) -> list[Solution]:
-        """Return the solutions at strengths (m,), given the penalties there; refined if needed."""
+        """Return the solutions at strengths (m,), given the penalties there; refined if needed.
+
+        Where steps overflow, the gap says so.
+        """
         t, penalty = self._as_column(ts), stack(penalties, len(self.view.coef_shape))
-        penalty = penalty.exclude(self.problem.penalty.free)
+        penalty = penalty.exclude(self.problem.rest[1].excluded)
         enough = min(tol, EPS) * 0.5 * self.view.target_norm2
         w, n_iter = self.factors.first(t), 1
         correlation, norm2 = self.view.evaluate(w)
@@ -193,20 +197,18 @@ def spectrum(view: Any, unit: Penalty, fixed: NDArray, varying: NDArray) -> Spec
 
     `unit` is the penalty at t = 1.
     """
-    if np.any(unit.free & view.vanishing):
+    sparse = view.is_sparse and min(view.shape) > ridge.LARGE_SIDE
+    if unit.positive or unit.has_l1 or sparse or np.any(unit.free & view.vanishing):
         return None
     problem = Elimination(view, unit)
-    kept = np.flatnonzero(~(unit.excluded | unit.free))
+    if problem.is_solved:
+        return None
+    kept = np.flatnonzero(~problem.rest[1].excluded)
     fixed, varying = fixed[kept], varying[kept]
-    obstacles = (
-        unit.positive,
-        np.any((varying < sizes.SMALLEST**2) | (varying > sizes.LARGEST**2)),
-        unit.has_l1,
-        problem.is_all,
-        _is_wide(view, kept) and np.any(fixed > 0),
-        view.is_sparse and min(view.shape) > ridge.LARGE_SIDE,
-    )
-    return None if any(obstacles) else Spectrum(problem, kept, fixed, varying)
+    extreme = np.any((varying < sizes.SMALLEST**2) | (varying > sizes.LARGEST**2))
+    if extreme or (_is_wide(view, kept) and np.any(fixed > 0)):
+        return None
+    return Spectrum(problem, kept, fixed, varying)
 
 
 def stack(penalties: list[Penalty], n_axes: int) -> Penalty:

@@ -76,7 +76,7 @@ def _noise_variance(family: Family, data: Data, rows: Rows) -> NDArray:
         )
     plain = Penalty(nothing, nothing, penalty.positive).exclude(constant)
     least = solvers.minimise(rows, plain, "auto", None, family.settings)[0].coef
-    return data.total * rows.evaluate(least)[1] / (data.total - fitted)
+    return data.total * rows.residual_norm2(least) / (data.total - fitted)
 
 
 def residual_squares(data: Data, rows: Rows, coefs: NDArray) -> NDArray:

@@ -72,7 +72,7 @@ def mean_squared_errors(
     train: Moments, test: Moments, coefs: NDArray, fit_intercept: bool
 ) -> NDArray:
     """Return the errors (m,) on the rows of `test` of coefs (m, ..., p), averaged over targets."""
-    errors = test.view(fit_intercept).evaluate(coefs)[1]
+    errors = test.view(fit_intercept).residual_norm2(coefs)
     if fit_intercept:
         delta, target_delta = train.distance(test)
         errors = errors + np.square(target_delta - coefs @ delta)

@@ -30,6 +30,7 @@ from ..data.validation import as_floats
 ANY_TOP = 1.0  # where every strength gives the same fit
 LARGEST_RATE, SMALLEST_RATE = 0.99, 0.001
 MOST = 1e300  # to start a grid at, if a penalty weight is so small that no number were enough
+LEAST = 1e-300  # to start it at, or to end it: products with less vanish
 STEPS = 1000  # of Newton's method for the features without an L1 weight
 
 
@@ -104,8 +105,10 @@ def automatic(
     axis: Axis, view: Any, unit: Penalty, n_values: int, eps: float | None = None
 ) -> NDArray:
     """Return a grid (n_values,), descending, geometric in the strength from 1 to eps of the top."""
-    top = min(axis.top(view, unit) or ANY_TOP, MOST)
-    return axis.value(np.geomspace(top, top * (axis.eps if eps is None else eps), n_values))
+    top = axis.top(view, unit)
+    top = min(top, MOST) if top > LEAST else ANY_TOP
+    bottom = max(top * (axis.eps if eps is None else eps), LEAST)
+    return axis.value(np.geomspace(top, bottom, n_values))
 
 
 def check_size(n_values: Any, eps: Any) -> None:

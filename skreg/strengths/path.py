@@ -178,9 +178,8 @@ def regularization_path(
     if values is None:
         values = data.grid(n_values, eps)
     found = list(_certified(model, data, values))
-    _warn_of_the_worst(data, values, found)
     coefs = np.array([solution.coef for solution, _ in found])
-    return RegularizationPath(
+    path = RegularizationPath(
         parameter=model._path_parameter,
         values=values,
         coefs=cast(coefs, X.dtype, "coefficients"),
@@ -189,6 +188,8 @@ def regularization_path(
         n_iters=np.array([solution.n_iter for solution, _ in found]),
         feature_names=getattr(model, "feature_names_in_", None),
     )
+    _warn_of_the_worst(data, values, found)
+    return path
 
 
 def _checked_model(estimator: Any) -> BaseRegularized:

@@ -6,6 +6,7 @@ columns whose mean is many times their spread are shifted once, before all produ
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,21 @@ def sample(counted: NDArray) -> NDArray:
     """Return the first and last rows of a mask (n,), which lie in few cache lines of a column."""
     rows = np.flatnonzero(counted)
     return rows[np.arange(-SAMPLE, SAMPLE) % len(rows)]
+
+
+def blocks(counted: NDArray, n_each: int, most: int) -> Iterator[slice | NDArray]:
+    """Yield the rows of a mask (n,), as slices where they can be.
+
+    In parts of `most` bytes with `n_each` numbers per row.
+    """
+    step = max(1, most // (8 * n_each))
+    for start in range(0, len(counted), step):
+        rows = slice(start, start + step)
+        some = counted[rows]
+        if some.all():
+            yield rows
+        elif some.any():
+            yield start + np.flatnonzero(some)
 
 
 def spread(X: NDArray) -> NDArray:

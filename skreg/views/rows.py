@@ -62,7 +62,8 @@ class Rows(View):
     def from_data(cls, X, y: NDArray, weights: NDArray | None, fit_intercept: bool) -> Rows:
         """Return the view of X (n, p), y (n,) or (n, targets), weights (n,); None: all one."""
         if weights is not None and (ignored := ~sizes.counting(weights)).any():
-            if sparse.issparse(X) or np.count_nonzero(~ignored) < FEW_ROWS * len(weights):
+            few = sparse.issparse(X) or np.count_nonzero(~ignored) < FEW_ROWS * len(weights)
+            if few or not sizes.fit(X, ignored):
                 X, y, weights = X[~ignored], y[~ignored], weights[~ignored]
             else:
                 weights = np.where(ignored, 0.0, weights)
@@ -161,7 +162,7 @@ class Rows(View):
     @cached_property
     def vanishing(self) -> NDArray:
         """The mask (p,) of the columns, not all zero, whose squares are zero in float64."""
-        return sizes.vanishing(self.X, self.mean - self.shift)
+        return sizes.vanishing(self.X, self.mean - self.shift, self.counted)
 
     def variances(self) -> NDArray:
         """Return the weighted variance of each column (p,), exactly 0 for a constant one."""
@@ -176,7 +177,7 @@ class Rows(View):
             variance = mean_variance_axis(X, axis=0, weights=mass)[1]
         else:
             drift, square = np.zeros(self.shape[1]), np.zeros(self.shape[1])
-            for rows in self._blocks(self.n_features, BLOCK_BYTES):
+            for rows in inspection.blocks(self.counted, self.n_features, BLOCK_BYTES):
                 deviation = self.X[rows] - (self.mean - self.shift)
                 drift += mass[rows] @ deviation
                 square += mass[rows] @ np.square(deviation, out=deviation)
@@ -211,11 +212,20 @@ class Rows(View):
 
     def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
         """Return A'r (..., p), minus the gradient, and |r|^2 (...), twice the loss, at w."""
+        residual = self._residual(w)
+        return self.correlation(residual), _linalg.norm2(residual)
+
+    def residual_norm2(self, w: NDArray) -> NDArray:
+        """Return |r|^2 (...), twice the loss, at w (..., p), without the correlations."""
+        return _linalg.norm2(self._residual(w))
+
+    def _residual(self, w: NDArray) -> NDArray:
+        """Return b - A w (..., n)."""
         explained = self.product(w) if w.any() else np.zeros((*w.shape[:-1], 1))
         residual = self.target - explained
-        if not self._is_centred_only:  # where coefficients cancel, rounding leaves a part in Q
-            residual = self.project(residual)
-        return self.correlation(residual), _linalg.norm2(residual)
+        if self._is_centred_only:
+            return residual
+        return self.project(residual)  # where coefficients cancel, rounding leaves a part in Q
 
     def curvature(self, w: NDArray) -> NDArray:
         """Return A'A w (..., p)."""
@@ -230,7 +240,7 @@ class Rows(View):
         gram = np.zeros(overlap.shape)
         # Blocks of few rows would spend their time on adding up.
         most = max(BLOCK_BYTES, 32 * self.n_features * max(overlap.shape))
-        for rows in self._blocks(self.n_features, most):
+        for rows in inspection.blocks(self.counted, self.n_features, most):
             left = self._some(S, rows)
             right = left if T is None else self._some(T, rows)
             gram += left.T @ (right if self.uniform else self.root[rows, None] ** 2 * right)
@@ -284,7 +294,8 @@ class Rows(View):
         basis = self.basis @ np.eye(len(self.overlap))  # of a sparse X it may be an operator
         within, root = self.overlap @ V, self.root.max()
         V = V * root if self.uniform else V
-        for rows in self._blocks(max(self.n_features, n_each), CACHED_BYTES):
+        n_each = max(self.n_features, n_each)
+        for rows in inspection.blocks(self.counted, n_each, CACHED_BYTES):
             image = X[rows] @ V
             if not self.uniform:
                 image *= self.root[rows, None]
@@ -374,20 +385,6 @@ class Rows(View):
         for _ in range(2):
             residual = residual - (self.basis @ (self.basis.T @ residual.T)).T
         return residual
-
-    def _blocks(self, n_each: int, most: int) -> Iterator[slice | NDArray]:
-        """Yield the rows that count, as slices where they can be.
-
-        In parts of `most` bytes with `n_each` numbers per row.
-        """
-        step = max(1, most // (8 * n_each))
-        for start in range(0, self.shape[0], step):
-            rows = slice(start, start + step)
-            counted = self.counted[rows]
-            if counted.all():
-                yield rows
-            elif counted.any():
-                yield start + np.flatnonzero(counted)
 
 
 def _flat(stack: NDArray) -> NDArray:

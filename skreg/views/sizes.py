@@ -21,6 +21,7 @@ LARGEST, SMALLEST = 1e50, 1e-50
 IGNORED = 1e-100  # of the largest weight, up to which a row does not count: no digit would change
 SUSPICIOUS = 1e30  # of the means and of some rows: from there on all entries are looked at
 ORDINARY = 1e-30, 1e30  # between these no penalty needs to be compared with the data
+BLOCK_BYTES = 2**23  # of rows looked at at a time
 OVERWHELMING = 1e200  # a ridge that leaves no digit of a coefficient, whatever the data
 # Coefficients are at most |b| / (EPS |A_j|). So these shares of |A_j| |b| and |A_j|^2 are worth
 # less than EPS |b|^2 in the objective.
@@ -30,6 +31,12 @@ FAINT_L1, FAINT_RIDGE = 1e-32, 1e-48
 def counting(weights: NDArray) -> NDArray:
     """Return the mask (n,) of the rows whose weights (n,) count beside the largest."""
     return weights > IGNORED * weights.max()
+
+
+def fit(X: NDArray, rows: NDArray) -> bool:
+    """Whether the rows of X (n, p) in the mask (n,) have squares that do not overflow."""
+    blocks = inspection.blocks(rows, X.shape[1], BLOCK_BYTES)
+    return all(_largest(X[some]) <= LARGEST for some in blocks)
 
 
 def check_target(y: NDArray) -> None:
@@ -64,10 +71,10 @@ def check_design(X: Any, mean: NDArray, counted: NDArray) -> None:
         raise ValueError(_too_large("X", size))
 
 
-def vanishing(X: Any, mean: NDArray) -> NDArray:
+def vanishing(X: Any, mean: NDArray, counted: NDArray | slice = slice(None)) -> NDArray:
     """Return the mask (p,) of the columns of X (n, p), not all zero, whose squares vanish.
 
-    Of a dense X the column means (p,) raise the suspicion, the columns decide.
+    Of a dense X the column means (p,) raise the suspicion, the rows `counted` (n,) decide.
     """
     mask = np.zeros(X.shape[1], dtype=bool)
     if sparse.issparse(X):
@@ -75,7 +82,7 @@ def vanishing(X: Any, mean: NDArray) -> NDArray:
         size = np.maximum.reduceat(np.abs(X.data), X.indptr[suspects]) if len(suspects) else 0
     else:
         suspects = np.flatnonzero(np.abs(mean) < SMALLEST)
-        size = np.maximum(*_ends(X[:, suspects])) if len(suspects) else 0
+        size = np.maximum(*_ends(X[:, suspects][counted])) if len(suspects) else 0
     mask[suspects] = (size > 0) & (size < SMALLEST)
     return mask
 

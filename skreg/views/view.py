@@ -31,6 +31,10 @@ class View:
         """Return what rounding of the intercepts that go with w (..., p) adds to the loss (...)."""
         return _linalg.intercept_rounding(w, self.mean * self.fit_intercept)
 
+    def residual_norm2(self, w: NDArray) -> NDArray:
+        """Return |b - A w|^2 (...), twice the loss, at w (..., p)."""
+        return self.evaluate(w)[1]
+
     def second_moments(self, drop_to: str) -> NDArray:
         """Return what dropout destroys (p,): the variance, or the raw moment for drop_to="zero"."""
         variances = self.variances()

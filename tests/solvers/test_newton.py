@@ -210,10 +210,11 @@ def test_the_steps_stay_within_max_iter_and_the_gap_is_true(name, most):
     assert solution.n_iter <= most
 
 
+@pytest.mark.parametrize("start", [None, np.ones(12)])
 @pytest.mark.parametrize("positive", [False, True])
-def test_a_target_of_zero_needs_no_coefficients(positive):
+def test_a_target_of_zero_needs_no_coefficients(positive, start):
     X, _ = regression(50, 12)
-    solution = solve(X, np.zeros(50), mix([0.1], [0], positive))
+    solution = solve(X, np.zeros(50), mix([0.1], [0], positive), start)
     assert_array_equal(solution.coef, np.zeros(12))
     assert solution.dual_gap == 0
     assert solution.n_iter == 1
