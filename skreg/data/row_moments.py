@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.linalg import blas
 
 from .._linalg import EPS
 from ..views import inspection, sizes
@@ -26,7 +25,6 @@ from ..views.rows import Rows
 
 BLOCK_BYTES, BLOCK_ROWS = 2**20, 256  # what stays in the cache, and is long enough for syrk
 SAMPLE = 64  # rows that choose the origin
-BELOW = np.tri(BLOCK_ROWS, k=-1, dtype=bool)
 FAR, TOO_FAR = 4.0, 16.0  # squared mean over variance: to be shifted, and to be done again
 FAINT = 1e-300  # what a variance is at least, unless nothing varies
 
@@ -149,9 +147,8 @@ def _dense_products(
     if far.any():
         origin = origin + np.where(far, offset, 0.0)
         offset, gram, cross = _about(origin, X, target, root)
-    gram = blas.dsyr(-1.0, offset, a=gram, overwrite_a=True)
-    _mirror(gram)
-    return origin, offset, gram.T, cross
+    gram -= np.outer(offset, offset)
+    return origin, offset, gram, cross
 
 
 def _origin(X: NDArray, root: NDArray | None) -> NDArray:
@@ -168,12 +165,13 @@ def _origin(X: NDArray, root: NDArray | None) -> NDArray:
 def _about(
     origin: NDArray, X: NDArray, target: NDArray, root: NDArray | None
 ) -> tuple[NDArray, NDArray, NDArray]:
-    """Return offset (p,), the upper triangle of gram (p, p), about `origin`, and cross (t, p)."""
+    """Return offset (p,) and gram (p, p), about `origin`, and cross (t, p)."""
     n, p = X.shape
-    step = min(n, max(BLOCK_ROWS, BLOCK_BYTES // (8 * p)))
+    # In no fewer rows than columns, or adding up would take its time.
+    step = min(n, max(p, BLOCK_ROWS, BLOCK_BYTES // (8 * p)))
     as_it_is = root is None and X.dtype == np.float64 and not origin.any()
     buffer, ones = None if as_it_is else np.empty((step, p)), np.ones(step)
-    gram = np.zeros((p, p), order="F")
+    gram = np.zeros((p, p))
     offset, cross = np.zeros(p), np.zeros((len(target), p))
     for start in range(0, n, step):
         rows = slice(start, start + step)
@@ -184,19 +182,9 @@ def _about(
             mass = root[rows]
             table *= mass[:, None]
             weighted = mass * weighted
-        gram = blas.dsyrk(1.0, table.T, beta=1.0, c=gram, overwrite_c=True)
+        gram += table.T @ table
         offset += mass @ table
         cross += weighted @ table
     total = n if root is None else 1.0
     gram /= total
     return offset / total, gram, cross / total
-
-
-def _mirror(upper: NDArray) -> None:
-    """Copy the upper triangle of a matrix (p, p) to its lower one, in place."""
-    p = len(upper)
-    for start in range(0, p, BLOCK_ROWS):
-        stop = min(start + BLOCK_ROWS, p)
-        upper[stop:, start:stop] = upper[start:stop, stop:].T
-        corner = upper[start:stop, start:stop]
-        np.copyto(corner, corner.T, where=BELOW[: stop - start, : stop - start])

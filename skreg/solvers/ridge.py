@@ -22,6 +22,7 @@ from scipy.sparse.linalg import cg as conjugate_gradients
 from .._linalg import EPS, ROUNDING
 from .._objective import Penalty
 from .._solution import Solution
+from .threads import one_thread
 
 Step = Callable[[NDArray, NDArray], NDArray]
 """Takes w (..., p) and A'(b - A w) (..., p) to a better w."""
@@ -101,14 +102,20 @@ def _by_inverse(inverse: Callable, kept: NDArray, ridge: NDArray) -> Step:
     return step
 
 
+def _factor_with_identity(side: NDArray) -> tuple[NDArray, bool]:
+    """Return the Cholesky factor of `side` (k, k) + I, in its place."""
+    side.flat[:: len(side) + 1] += 1.0
+    with one_thread(len(side)):
+        return linalg.cho_factor(side, overwrite_a=True, check_finite=False)
+
+
 def cholesky(view: Any, kept: NDArray, ridge: NDArray, settings: Any) -> Step:
     """Factor the p x p side."""
     scale = 1.0 / np.sqrt(ridge)
     side = view.block(kept)
     side *= scale
     side *= scale[:, None]
-    side.flat[:: len(side) + 1] += 1.0
-    factor = linalg.cho_factor(side, overwrite_a=True, check_finite=False)
+    factor = _factor_with_identity(side)
     return _by_inverse(lambda q: linalg.cho_solve(factor, q.T, check_finite=False).T, kept, ridge)
 
 
@@ -117,8 +124,7 @@ def dual(view: Any, kept: NDArray, ridge: NDArray, settings: Any) -> Step:
     scale = np.zeros(view.n_features)
     scale[kept] = 1.0 / np.sqrt(ridge)
     side = view.kernel(scale)
-    side.flat[:: len(side) + 1] += 1.0
-    factor = linalg.cho_factor(side, overwrite_a=True, check_finite=False)
+    factor = _factor_with_identity(side)
 
     def inverse(q: NDArray) -> NDArray:
         full = np.zeros((*q.shape[:-1], len(scale)))

@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
 from .. import solvers
 from .._linalg import EPS
@@ -101,7 +100,7 @@ def _lasso_degrees(family: Family, values: NDArray, coefs: NDArray) -> NDArray:
 
 def _hat_trace(gram: NDArray, ridge: NDArray) -> float:
     """Return the trace of (G + diag(ridge))^-1 G for a Gram matrix G (k, k) and ridge (k,)."""
-    eigenvalues, Q = linalg.eigh(gram + np.diag(ridge), check_finite=False)
+    eigenvalues, Q = np.linalg.eigh(gram + np.diag(ridge))
     kept = eigenvalues > len(gram) * EPS * eigenvalues[-1]
     return float(np.sum(np.einsum("ij,ij->j", Q, gram @ Q)[kept] / eigenvalues[kept]))
 
