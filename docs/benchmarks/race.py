@@ -24,6 +24,7 @@ from solvers import OURS
 LONG = 2.0  # seconds from which a fit is not repeated
 ROUNDS = ((0.2, 5), (LONG, 3))  # up to so many seconds, so many rounds
 HOPELESS, PATIENCE = 4.0, 1.0  # given up at so many times the fastest peer, but not before (s)
+REST = 0.1  # seconds before a fit: the BLAS threads of the one before wait for work so long
 MEMORY = 12 * 2**30  # bytes of the racing process; beyond them a fit fails
 GRACE = 60.0  # seconds for the judge and for R to read the data, on top of a limit
 
@@ -154,6 +155,7 @@ def _climb(pipe, solver, X, y, lam, goal):
 
 def _timed(solver, X, y, lam, tol):
     """Fit; return the fit, its seconds and whether it warned."""
+    time.sleep(REST)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         start = time.perf_counter()
