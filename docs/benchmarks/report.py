@@ -94,14 +94,20 @@ def time_table(rows, suite):
     return "\n".join(lines)
 
 
+def page_name(n_threads):
+    """Return the name of the page and its picture."""
+    return "l1" if n_threads == 1 else f"l1-{n_threads}threads"
+
+
 def markdown(results, suite):
     """Return the page."""
-    rows, machine = results["rows"], results["machine"]
+    rows, machine, n_threads = results["rows"], results["machine"], results["threads"]
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     parts = [
-        "# L1: time to a certified optimum",
-        "Made by `python docs/benchmarks/run.py l1` (`pip install -e .[bench]`); the numbers are in"
-        f" `results/`. {machine['cpu']}, {machine['cores']} cores, {results['threads']} BLAS"
+        "# L1: time to a certified optimum" + (", with two threads" if n_threads == 2 else ""),
+        f"Made by `python docs/benchmarks/run.py l1 --threads {n_threads} --limit"
+        f" {results['limit']:g}` (`pip install -e .[bench]`); the numbers are in"
+        f" `results/`. {machine['cpu']}, {machine['cores']} cores, {n_threads} BLAS"
         f" thread(s), {results['date']}; {versions}. At most {results['limit']:g} s per fit.",
         "Every solver fits the same X and y (Fortran-ordered or CSC) with an intercept, in one"
         " process, taking turns; the median of 3 to 5 rounds counts, or the one run if it took 2 s."
@@ -113,7 +119,7 @@ def markdown(results, suite):
         "By lambda over its largest useful value. Bold: we lose. >: no peer got there."
         f" {MISSED}: we did not.",
         ratio_table(rows, suite),
-        "![Fastest peer's time over ours, per problem and strength](l1.png)",
+        f"![Fastest peer's time over ours, per problem and strength]({page_name(n_threads)}.png)",
         "## Seconds",
         "In brackets: >, killed at the limit, or slower than four times the fastest peer (and 1 s)"
         " and given up; !, its gap stayed too large; x, failed. *: it warned of that.",

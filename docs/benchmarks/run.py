@@ -197,7 +197,7 @@ def _report(results, suite, path, suffix):
     if not suffix and report.ratios(results["rows"]):
         from plot import draw
 
-        name = "l1" if results["threads"] == 1 else f"l1-{results['threads']}threads"
+        name = report.page_name(results["threads"])
         folder = HERE if path.parent == HERE / "results" else path.parent
         (folder / f"{name}.md").write_text(report.markdown(results, suite))
         draw(results["rows"], suite, folder / f"{name}.png")
