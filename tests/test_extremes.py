@@ -16,6 +16,7 @@ from skreg import (
     Moments,
     regularization_path,
 )
+from skreg.views.rows import Rows
 
 ESTIMATORS = [L1Regressor, L2Regressor, DropoutRegressor]
 each = pytest.mark.parametrize("cls", ESTIMATORS)
@@ -241,6 +242,15 @@ def test_a_row_that_outweighs_all_others_by_far_is_met_and_the_others_decide_the
     model = L1Regressor(0.0).fit(X, Y, s)
     expected = np.linalg.lstsq(X[1:] - X[0], Y[1:] - Y[0], rcond=None)[0]
     assert_coef(model, expected, Y[0] - X[0] @ expected, rtol=1e-5)
+
+
+@container
+@pytest.mark.parametrize("size", [1.0, 1e-170])
+def test_a_column_whose_mean_is_zero_is_not_for_that_too_small(container, size):
+    column = size * np.tile([1.0, -1.0], 20)
+    X = container(with_column(column))
+    view = Rows.from_data(X.tocsc() if sp.issparse(X) else X, Y, None, True)
+    assert_array_equal(view.vanishing, [False, False, False, size < 1])
 
 
 @pytest.mark.parametrize("value", [1.7e308, -1e200, 1e60])

@@ -8,7 +8,7 @@ large that alpha is nothing to it.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from sklearn.linear_model import enet_path
 from ..views import sizes
 from .finish import Quadratic
 from .quiet import quiet
+from .threads import one_thread
 
 INTERCEPT_SCALE = 1e9
 
@@ -47,10 +48,13 @@ def descend(
         unit = problem.l1 / problem.l1[0]
     if np.any((unit < sizes.SMALLEST) | (unit > sizes.LARGEST)):  # their products are not numbers
         return x, 0
-    data = _of_columns if isinstance(problem, Columns) else _of_gram
+    data, threads = _of_gram, nullcontext()
+    if isinstance(problem, Columns):  # whose n rows are long enough to start threads
+        data, threads = _of_columns, one_thread()
     # Where another thread has replaced the filters by those that raise, x is no worse a start.
     # To validate parameters takes longer than to descend, where the problem is small.
-    with quiet(), suppress(ConvergenceWarning), config_context(skip_parameter_validation=True):
+    plainly = config_context(skip_parameter_validation=True)
+    with quiet(), suppress(ConvergenceWarning), plainly, threads:
         _, path, _, n_iters = enet_path(
             **data(problem, unit, x, target_norm2),
             l1_ratio=1.0,

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.linalg.lapack import dposv
 
 from .._linalg import EPS
-from .threads import one_thread
+from .threads import factoring
 
 SIGMA_FIRST, SIGMA_GROWTH, SIGMA_LAST, SIGMA_RETREAT = 1e3, 10.0, 1e9, 100.0
 SIGMA_FULL, SIGMA_UNDAMPED = 1e9, 1e12  # of full steps; the latter where signs have settled
@@ -62,7 +62,7 @@ class Quadratic:
             system = self.H[J[:, None], J]
             system.flat[:: len(J) + 1] += damping
             target = self.c[J] + damping * x[J] - self.l1[J] * signs[J]
-            with one_thread(len(J)):
+            with factoring(len(J)):
                 # .T: as LAPACK has it
                 point[J] = dposv(system.T, target, lower=1, overwrite_a=1)[1]
         return point

@@ -22,7 +22,7 @@ from scipy.sparse.linalg import cg as conjugate_gradients
 from .._linalg import EPS, ROUNDING
 from .._objective import Penalty
 from .._solution import Solution
-from .threads import one_thread
+from .threads import factoring
 
 Step = Callable[[NDArray, NDArray], NDArray]
 """Takes w (..., p) and A'(b - A w) (..., p) to a better w."""
@@ -105,7 +105,7 @@ def _by_inverse(inverse: Callable, kept: NDArray, ridge: NDArray) -> Step:
 def _factor_with_identity(side: NDArray) -> tuple[NDArray, bool]:
     """Return the Cholesky factor of `side` (k, k) + I, in its place."""
     side.flat[:: len(side) + 1] += 1.0
-    with one_thread(len(side)):
+    with factoring(len(side)):
         return linalg.cho_factor(side, overwrite_a=True, check_finite=False)
 
 

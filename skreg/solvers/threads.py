@@ -1,10 +1,10 @@
-"""One thread for a factorisation in SciPy's BLAS, where more would cost time.
+"""One thread for SciPy's BLAS, where more would cost time.
 
 NumPy and SciPy bring a BLAS each, with threads of its own that go on waiting for work after each
 call, for some hundredths of a second, on the cores that the other's threads would need. Where
 products in NumPy and factorisations in SciPy take turns, a product of half a millisecond so takes
-ten times as long. Sides of less than `FROM` do not start threads, and those of `TO` and more take
-so long that threads pay all the same.
+ten times as long; scikit-learn's coordinate descent is SciPy's too. Sides of less than `FROM` do
+not start threads, and those of `TO` and more take so long that threads pay all the same.
 
 The number of threads belongs to the process. Of several fits at once, in threads, the first to
 limit it sets it and the last to leave gives it back: one after another, as each found it, they
@@ -28,9 +28,9 @@ _inside = 0  # threads
 _limit: Any = None
 
 
-def one_thread(side: int) -> Any:
+def factoring(side: int) -> Any:
     """Return a context in which a matrix of that side is best factored."""
-    return _one_thread() if FROM <= side < TO else nullcontext()
+    return one_thread() if FROM <= side < TO else nullcontext()
 
 
 @cache
@@ -40,7 +40,7 @@ def _controller() -> ThreadpoolController:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Limit every BLAS to one thread."""
     global _inside, _limit
     entered = False

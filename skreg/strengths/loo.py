@@ -32,7 +32,7 @@ from .. import solvers
 from .._linalg import EPS
 from ..solvers.elimination import Elimination
 from ..solvers.spectral import Dual, Primal, Spectrum, spectrum
-from ..solvers.threads import one_thread
+from ..solvers.threads import factoring
 from ..views.rows import Rows
 from .family import Family
 from .folds import Data, SharingRows
@@ -133,7 +133,7 @@ def _primal(factors: Primal, rest: Rows, room: NDArray, ts: NDArray) -> Errors:
 
 def _low_rank(shares: NDArray) -> tuple[NDArray, NDArray]:
     """Return factors (m, l) and (l, k) of an array (m, k) of numbers up to 1, to rounding."""
-    with one_thread(max(shares.shape)):
+    with factoring(max(shares.shape)):
         Q, R, order = linalg.qr(shares, mode="economic", pivoting=True, check_finite=False)
     size = np.abs(np.diag(R))
     rank = max(1, np.count_nonzero(size > EPS * size[0]))

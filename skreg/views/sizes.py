@@ -74,15 +74,18 @@ def check_design(X: Any, mean: NDArray, counted: NDArray) -> None:
 def vanishing(X: Any, mean: NDArray, counted: NDArray | slice = slice(None)) -> NDArray:
     """Return the mask (p,) of the columns of X (n, p), not all zero, whose squares vanish.
 
-    Of a dense X the column means (p,) raise the suspicion, the rows `counted` (n,) decide.
+    The column means (p,) raise the suspicion, the columns decide; of a dense X in the rows
+    `counted` (n,), of a sparse one all count.
     """
-    mask = np.zeros(X.shape[1], dtype=bool)
+    suspicious = np.abs(mean) < SMALLEST
     if sparse.issparse(X):
-        suspects = np.flatnonzero(np.diff(X.indptr))
-        size = np.maximum.reduceat(np.abs(X.data), X.indptr[suspects]) if len(suspects) else 0
+        suspects = np.flatnonzero(suspicious & (np.diff(X.indptr) > 0))
+        some = X[:, suspects]
+        size = np.maximum.reduceat(np.abs(some.data), some.indptr[:-1]) if len(suspects) else 0
     else:
-        suspects = np.flatnonzero(np.abs(mean) < SMALLEST)
+        suspects = np.flatnonzero(suspicious)
         size = np.maximum(*_ends(X[:, suspects][counted])) if len(suspects) else 0
+    mask = np.zeros(X.shape[1], dtype=bool)
     mask[suspects] = (size > 0) & (size < SMALLEST)
     return mask
 

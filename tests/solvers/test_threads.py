@@ -4,12 +4,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from threading import Barrier
 
+import numpy as np
 import pytest
+import scipy.sparse as sp
 from oracles import regression
+from sklearn.linear_model import enet_path
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from skreg import L1Regressor, L2Regressor
-from skreg.solvers.threads import FROM, TO, one_thread
+from skreg.solvers import descent
+from skreg.solvers.threads import FROM, TO, factoring
 
 
 def n_threads():
@@ -27,26 +31,26 @@ def _two_threads():
 
 
 @pytest.mark.parametrize("side", [FROM, 1000, TO - 1])
-def test_a_matrix_of_middle_size_is_factored_by_one_thread(side):
-    with one_thread(side):
+def test_a_matrix_of_middle_size_is_factored_by_factoring(side):
+    with factoring(side):
         assert set(n_threads()) == {1}
 
 
 @pytest.mark.parametrize("side", [0, FROM - 1, TO, 10**6])
 def test_smaller_and_larger_ones_are_left_alone(side):
-    with one_thread(side):
+    with factoring(side):
         assert set(n_threads()) == {2}
 
 
 def test_threads_come_back_after_an_error():
-    with pytest.raises(KeyboardInterrupt), one_thread(FROM):
+    with pytest.raises(KeyboardInterrupt), factoring(FROM):
         raise KeyboardInterrupt
 
 
 def test_whoever_leaves_last_gives_the_threads_back():
     first, second = ExitStack(), ExitStack()
-    first.enter_context(one_thread(FROM))
-    second.enter_context(one_thread(FROM))
+    first.enter_context(factoring(FROM))
+    second.enter_context(factoring(FROM))
     first.close()  # before the second, as threads may
     assert set(n_threads()) == {1}
     second.close()
@@ -63,3 +67,17 @@ def test_fits_in_many_threads_leave_the_threads_as_they_were(model):
 
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(fit, range(8)))) == 1
+
+
+def test_sparse_columns_are_descended_by_one_thread(monkeypatch):
+    seen = []
+
+    def watched(*args, **options):
+        seen.append(set(n_threads()))
+        return enet_path(*args, **options)
+
+    monkeypatch.setattr(descent, "enet_path", watched)
+    X, y = regression(50, 80)
+    L1Regressor(0.01).fit(sp.csc_array(np.where(X > 1, X, 0)), y)
+    assert seen
+    assert all(each == {1} for each in seen)
