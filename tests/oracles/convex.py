@@ -92,6 +92,8 @@ def random_case(rng):
     some = rng.random(6) < 0.5
     rate = rng.choice([0.0, 0.3, 0.8], p) if some[0] else np.array([rng.choice([0.0, 0.1, 0.6])])
     weights = rng.choice([0.0, 0.5, 1.0, 2.0, np.inf], p, p=[0.2, 0.2, 0.3, 0.2, 0.1])
+    s = rng.choice([0.0, 0.3, 1.0, 2.0], n) + (rng.random() < 0.5)
+    s[0] = 1.0  # not all may be zero
     return Case(
         X,
         y,
@@ -100,7 +102,7 @@ def random_case(rng):
         rate=rate * (rng.random() < 0.6),
         drop_to="mean" if some[1] else "zero",
         v=weights if some[2] else None,
-        s=rng.choice([0.0, 0.3, 1.0, 2.0], n) + (rng.random() < 0.5) if some[3] else None,
+        s=s if some[3] else None,
         fit_intercept=bool(some[4] or rng.random() < 0.5),
         positive=bool(rng.random() < 0.3),
     )
