@@ -121,21 +121,22 @@ class Penalty:
         slope = correlation - self.finite[1] * w
         return slope - np.clip(slope, lower, upper)
 
-    @np.errstate(over="ignore", invalid="ignore")
     def dual_gap(self, w: NDArray, correlation: NDArray, residual_norm2: NDArray) -> NDArray:
         """Bound F(w) - min F from w (..., p), `correlation` = A'r (..., p) and |r|^2 (...).
 
         Where the products of huge coefficients overflow the bound is infinite, or NaN: none.
         """
-        scale = self._feasible_scale(correlation, self.ridge == 0)
-        gap = self._gap_at(scale, w, correlation, residual_norm2)
-        if self._is_ridged and self.has_l1:
-            # Where the ridge is tiny its conjugate is steep, and a smaller s may bound better: that
-            # of the lasso with the rows sqrt(ridge) added to A.
-            augmented = correlation - self.finite[1] * w
-            scale = np.minimum(scale, self._feasible_scale(augmented, self.l1 > 0))
-            gap = np.minimum(gap, self._gap_at(scale, w, correlation, residual_norm2))
-        return np.minimum(gap, 0.5 * residual_norm2 + self.value(w))  # theta = 0
+        # Not as a decorator, which under NumPy 1 threads would share.
+        with np.errstate(over="ignore", invalid="ignore"):
+            scale = self._feasible_scale(correlation, self.ridge == 0)
+            gap = self._gap_at(scale, w, correlation, residual_norm2)
+            if self._is_ridged and self.has_l1:
+                # Where the ridge is tiny its conjugate is steep, and a smaller s may bound better:
+                # that of the lasso with the rows sqrt(ridge) added to A.
+                augmented = correlation - self.finite[1] * w
+                scale = np.minimum(scale, self._feasible_scale(augmented, self.l1 > 0))
+                gap = np.minimum(gap, self._gap_at(scale, w, correlation, residual_norm2))
+            return np.minimum(gap, 0.5 * residual_norm2 + self.value(w))  # theta = 0
 
     def directed(self, z: NDArray) -> NDArray:
         """Return the part of z (..., p) that pushes a zero coefficient away from zero."""

@@ -23,7 +23,7 @@ from .._linalg import EPS
 from ..views import inspection, sizes
 from ..views.rows import Rows
 
-BLOCK_BYTES, BLOCK_ROWS = 2**20, 256  # what stays in the cache, and is long enough for syrk
+BLOCK_BYTES, BLOCK_ROWS = 2**20, 256  # what stays in the cache if p is small, at least so many
 SAMPLE = 64  # rows that choose the origin
 FAR, TOO_FAR = 4.0, 16.0  # squared mean over variance: to be shifted, and to be done again
 FAINT = 1e-300  # what a variance is at least, unless nothing varies
@@ -169,7 +169,8 @@ def _about(
     n, p = X.shape
     # In no fewer rows than columns, or adding up would take its time.
     step = min(n, max(p, BLOCK_ROWS, BLOCK_BYTES // (8 * p)))
-    as_it_is = root is None and X.dtype == np.float64 and not origin.any()
+    as_blas_reads = X.dtype == np.float64 and X.itemsize in X.strides and min(X.strides) > 0
+    as_it_is = root is None and as_blas_reads and not origin.any()
     buffer, ones = None if as_it_is else np.empty((step, p)), np.ones(step)
     gram = np.zeros((p, p))
     offset, cross = np.zeros(p), np.zeros((len(target), p))

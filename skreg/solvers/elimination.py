@@ -89,16 +89,16 @@ class Elimination:
             w, missed = self._refined(w, missed)
         return replace(solution, coef=w, dual_gap=solution.dual_gap + _half_norm2(missed))
 
-    @np.errstate(over="ignore", invalid="ignore")
     def _refined(self, w: NDArray, missed: NDArray) -> tuple[NDArray, NDArray]:
         """Return w (..., p) after a least-squares step in its free part, and what that misses.
 
         Of factors without a right digit steps lead away: where nothing is gained, w stays.
         """
         stepped = w.copy()
-        stepped[..., self.free] += missed @ self.factors.back.T
-        left = self._missed(stepped)
-        gained = (_half_norm2(left) < _half_norm2(missed))[..., None]
+        with np.errstate(over="ignore", invalid="ignore"):
+            stepped[..., self.free] += missed @ self.factors.back.T
+            left = self._missed(stepped)
+            gained = (_half_norm2(left) < _half_norm2(missed))[..., None]
         return np.where(gained, stepped, w), np.where(gained, left, missed)
 
     def certify(self, solution: Solution, rounding: NDArray | float = 0.0) -> Solution:

@@ -62,8 +62,7 @@ class Quadratic:
             system = self.H[J[:, None], J]
             system.flat[:: len(J) + 1] += damping
             target = self.c[J] + damping * x[J] - self.l1[J] * signs[J]
-            with factoring(len(J)):
-                # .T: as LAPACK has it
+            with factoring(len(J)):  # .T below: as LAPACK has it
                 point[J] = dposv(system.T, target, lower=1, overwrite_a=1)[1]
         return point
 

@@ -153,7 +153,6 @@ class Spectrum:
         w = self.factors.first(self._as_column(ts))
         return self.problem.complete(Solution(w, np.zeros(w.shape[:-1]), 1)).coef
 
-    @np.errstate(over="ignore", invalid="ignore")
     def solve(self, ts: NDArray, penalties: list[Penalty], tol: float) -> list[Solution]:
         """Return the solutions at strengths (m,), given the penalties there; refined if needed.
 
@@ -162,15 +161,17 @@ class Spectrum:
         t, penalty = self._as_column(ts), stack(penalties, len(self.view.coef_shape))
         penalty = penalty.exclude(self.problem.rest[1].excluded)
         enough = min(tol, EPS) * 0.5 * self.view.target_norm2
-        w, n_iter = self.factors.first(t), 1
-        correlation, norm2 = self.view.evaluate(w)
-        gap = penalty.dual_gap(w, correlation, norm2)
-        if np.any(gap > enough):
-            n_iter = 2
-            refined = w + self.factors.solve(correlation - penalty.finite[1] * w, t)
-            refined_gap = penalty.dual_gap(refined, *self.view.evaluate(refined))
-            better = refined_gap < gap
-            w, gap = np.where(better[..., None], refined, w), np.where(better, refined_gap, gap)
+        with np.errstate(over="ignore", invalid="ignore"):
+            w, n_iter = self.factors.first(t), 1
+            correlation, norm2 = self.view.evaluate(w)
+            gap = penalty.dual_gap(w, correlation, norm2)
+            if np.any(gap > enough):
+                n_iter = 2
+                refined = w + self.factors.solve(correlation - penalty.finite[1] * w, t)
+                refined_gap = penalty.dual_gap(refined, *self.view.evaluate(refined))
+                better = refined_gap < gap
+                w = np.where(better[..., None], refined, w)
+                gap = np.where(better, refined_gap, gap)
         whole = self.problem.complete(Solution(w, gap, n_iter))
         return [
             replace(whole, coef=coef, dual_gap=dual_gap)

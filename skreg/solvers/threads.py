@@ -4,11 +4,11 @@ NumPy and SciPy bring a BLAS each, with threads of its own that go on waiting fo
 call, for some hundredths of a second, on the cores that the other's threads would need. Where
 products in NumPy and factorisations in SciPy take turns, a product of half a millisecond so takes
 ten times as long; scikit-learn's coordinate descent is SciPy's too. Sides of less than `FROM` do
-not start threads, and those of `TO` and more take so long that threads pay all the same.
+not start threads, and those of `TO` and more take so long that threads pay all the same. Where both
+share one BLAS there is nothing to limit.
 
-The number of threads belongs to the process. Of several fits at once, in threads, the first to
-limit it sets it and the last to leave gives it back: one after another, as each found it, they
-would leave the limit behind.
+The number of threads belongs to the process, and whoever sets it gives it back. Of several fits at
+once, in threads, one does; the others go on with what they find, which costs time at most.
 """
 
 from __future__ import annotations
@@ -23,9 +23,7 @@ from threadpoolctl import ThreadpoolController
 
 FROM, TO = 120, 2500  # of the side of a matrix
 
-_lock = Lock()
-_inside = 0  # threads
-_limit: Any = None
+_limiting = Lock()
 
 
 def factoring(side: int) -> Any:
@@ -34,25 +32,19 @@ def factoring(side: int) -> Any:
 
 
 @cache
-def _controller() -> ThreadpoolController:
-    """Return the control of what is loaded; to look for it takes milliseconds."""
-    return ThreadpoolController()
+def _blas() -> ThreadpoolController:
+    """Return the control of every BLAS that is loaded; to look for them takes milliseconds."""
+    return ThreadpoolController().select(user_api="blas")
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Limit every BLAS to one thread."""
-    global _inside, _limit
-    entered = False
-    try:
-        with _lock:
-            if not _inside:
-                _limit = _controller().limit(limits=1, user_api="blas")
-            _inside += 1
-            entered = True
+    """Limit every BLAS to one thread, unless another thread does so already."""
+    if len(_blas().lib_controllers) < 2 or not _limiting.acquire(blocking=False):
         yield
+        return
+    try:
+        with _blas().limit(limits=1):
+            yield
     finally:
-        with _lock:
-            _inside -= entered
-            if entered and not _inside:
-                _limit.restore_original_limits()
+        _limiting.release()
