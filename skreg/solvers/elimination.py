@@ -136,9 +136,10 @@ class Elimination:
         Feature by feature: next to nothing, unless of a large column little is left.
         """
         some = np.flatnonzero(overlooked.reshape(-1, overlooked.shape[-1]).any(axis=0))
-        norms2 = self.rest_view.norms2(some)
-        share = np.divide(1.0, norms2, where=norms2 > 0, out=np.zeros_like(norms2))
-        return 0.5 * np.sum(np.square(overlooked[..., some]) * share, axis=-1)
+        part, norms = overlooked[..., some], np.sqrt(self.rest_view.norms2(some))
+        with np.errstate(over="ignore"):  # next to nothing left: no bound
+            shares = np.divide(part, norms, where=norms > 0, out=np.zeros_like(part))
+            return _half_norm2(shares)
 
     def _missed(self, w: NDArray) -> NDArray:
         """Return U'r (..., rank), zero where the free part of w (..., p) is right."""

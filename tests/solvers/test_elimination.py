@@ -275,3 +275,11 @@ def test_rank_is_told_from_rounding_where_one_row_outweighs_all_others():
     coef = Elimination(view, Penalty(np.zeros(7), np.zeros(7))).complete(unsolved(np.zeros(7))).coef
     # The two heavy rows decide.
     assert_allclose((X[4] - X[-1]) @ coef, y[4] - y[-1], rtol=1e-10)
+
+
+def test_overlooking_something_of_a_column_too_small_to_square_does_not_overflow():
+    X, y = data()
+    X[:, 1] *= 1e-158
+    problem = Elimination(Rows.from_data(X, y, None, True), make_penalty(MIXES["free or ridge"]))
+    solution = problem.certify(unsolved(np.full(P, 1.0)), rounding=1e10)
+    assert solution.dual_gap == INF
