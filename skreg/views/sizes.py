@@ -33,7 +33,7 @@ def counting(weights: NDArray) -> NDArray:
     return weights > IGNORED * weights.max()
 
 
-def fit(X: NDArray, rows: NDArray) -> bool:
+def squares_fit(X: NDArray, rows: NDArray) -> bool:
     """Whether the rows of X (n, p) in the mask (n,) have squares that do not overflow."""
     blocks = inspection.blocks(rows, X.shape[1], BLOCK_BYTES)
     return all(_largest(X[some]) <= LARGEST for some in blocks)

@@ -29,7 +29,7 @@ from skreg.command.compare import (
 
 pd = pytest.importorskip("pandas")
 
-AMES = Path(__file__).parents[2] / "shared" / "data" / "ames_housing.csv.xz"
+AMES = Path(__file__).parents[3] / "shared" / "data" / "ames_housing.csv.xz"
 
 
 def houses(n_rows: int = 60) -> "pd.DataFrame":
