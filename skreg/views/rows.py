@@ -63,7 +63,7 @@ class Rows(View):
         """Return the view of X (n, p), y (n,) or (n, targets), weights (n,); None: all one."""
         if weights is not None and (ignored := ~sizes.counting(weights)).any():
             few = sparse.issparse(X) or np.count_nonzero(~ignored) < FEW_ROWS * len(weights)
-            if few or not sizes.squares_fit(X, ignored):
+            if few or not sizes.squares_fit(X, ignored, BLOCK_BYTES):
                 X, y, weights = X[~ignored], y[~ignored], weights[~ignored]
             else:
                 weights = np.where(ignored, 0.0, weights)

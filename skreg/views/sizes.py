@@ -21,7 +21,6 @@ LARGEST, SMALLEST = 1e50, 1e-50
 IGNORED = 1e-100  # of the largest weight, up to which a row does not count: no digit would change
 SUSPICIOUS = 1e30  # of the means and of some rows: from there on all entries are looked at
 ORDINARY = 1e-30, 1e30  # between these no penalty needs to be compared with the data
-BLOCK_BYTES = 2**23  # of rows looked at at a time
 OVERWHELMING = 1e200  # a ridge that leaves no digit of a coefficient, whatever the data
 # Coefficients are at most |b| / (EPS |A_j|). So these shares of |A_j| |b| and |A_j|^2 are worth
 # less than EPS |b|^2 in the objective.
@@ -33,9 +32,9 @@ def counting(weights: NDArray) -> NDArray:
     return weights > IGNORED * weights.max()
 
 
-def squares_fit(X: NDArray, rows: NDArray) -> bool:
-    """Whether the rows of X (n, p) in the mask (n,) have squares that do not overflow."""
-    blocks = inspection.blocks(rows, X.shape[1], BLOCK_BYTES)
+def squares_fit(X: NDArray, rows: NDArray, most: int) -> bool:
+    """Whether no squares overflow in the rows of X (n, p) in the mask (n,), `most` bytes a time."""
+    blocks = inspection.blocks(rows, X.shape[1], most)
     return all(_largest(X[some]) <= LARGEST for some in blocks)
 
 
