@@ -1,15 +1,15 @@
 """Linear regression regularised by L1, L2 and dropout: one objective, exact, certified."""
 
-from .data.moments import Moments
-from .estimators.dropout import DropoutRegressor
-from .estimators.l1 import L1Regressor
-from .estimators.l2 import L2Regressor
-from .pictures.cv_display import CVDisplay
-from .pictures.display import RegularizationPathDisplay
-from .strengths.dropout_cv import DropoutRegressorCV
-from .strengths.l1_cv import L1RegressorCV
-from .strengths.l2_cv import L2RegressorCV
-from .strengths.path import RegularizationPath, regularization_path
+from .linear.dropout import DropoutRegressor
+from .linear.l1 import L1Regressor
+from .linear.l2 import L2Regressor
+from .model_selection.dropout_cv import DropoutRegressorCV
+from .model_selection.l1_cv import L1RegressorCV
+from .model_selection.l2_cv import L2RegressorCV
+from .model_selection.path import RegularizationPath, regularization_path
+from .plotting.cv_display import CVDisplay
+from .plotting.display import RegularizationPathDisplay
+from .problem.moments import Moments
 
 __all__ = [
     "CVDisplay",

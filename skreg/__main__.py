@@ -12,8 +12,8 @@ from typing import NoReturn
 
 import numpy as np
 
-from .command import plot
-from .command.compare import (
+from .cli import plot
+from .cli.compare import (
     InputError,
     Result,
     Table,

@@ -12,7 +12,7 @@ from oracles import DENSE_ONLY, EXACT, LOOP, RIDGE_ONLY, regression, sparse_regr
 from sklearn.exceptions import NotFittedError
 
 from skreg import DropoutRegressor, L1Regressor, L2Regressor
-from skreg.views.rows import Rows
+from skreg.problem.rows import Rows
 
 ESTIMATORS = [L1Regressor, L2Regressor, DropoutRegressor]
 each = pytest.mark.parametrize("cls", ESTIMATORS)

@@ -23,7 +23,7 @@ MODULES = [m.name for m in pkgutil.walk_packages(skreg.__path__, "skreg.") if "_
 
 @pytest.mark.parametrize("name", MODULES)
 def test_the_examples_in_docstrings(name):
-    pytest.importorskip("matplotlib")  # skreg.command.plot
+    pytest.importorskip("matplotlib")  # skreg.cli.plot
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 

@@ -16,7 +16,7 @@ from skreg import (
     Moments,
     regularization_path,
 )
-from skreg.views.rows import Rows
+from skreg.problem.rows import Rows
 
 ESTIMATORS = [L1Regressor, L2Regressor, DropoutRegressor]
 each = pytest.mark.parametrize("cls", ESTIMATORS)

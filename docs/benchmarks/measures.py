@@ -89,7 +89,7 @@ def growth(n=10**4, sizes=(10**3, 10**4, 10**5, 10**6), n_nonzero=20, ratio=0.1)
 
 def _passes(X, y, lam):
     """Return how many times a fit of ours evaluates residual and correlations on all of X."""
-    from skreg.views.rows import Rows
+    from skreg.problem.rows import Rows
 
     evaluate, calls = Rows.evaluate, []
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .._linalg import EPS
 from .._objective import Penalty
 from .._solution import Solution
-from ..views import sizes
+from ..problem import sizes
 from . import gradient, newton, ridge
 from .elimination import Elimination
 

@@ -19,7 +19,7 @@ from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import enet_path
 
-from ..views import sizes
+from ..problem import sizes
 from .finish import Quadratic
 from .quiet import quiet
 from .threads import one_thread

@@ -10,7 +10,7 @@ or, with more features than rows and nothing fixed, from the n x n side,
 
 A further strength costs two products with the eigenvectors. From the same factors come the trace of
 the hat matrix A (A'A + diag(fixed) + t M)^-1 A' (degrees of freedom) and the errors on rows left
-out (`strengths/loo.py`). Where rounding shows, one refinement with the residual taken on the data
+out (`model_selection/loo.py`). Where rounding shows, one refinement with the residual taken on the data
 corrects it.
 """
 
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from .._linalg import EPS
 from .._objective import Penalty
 from .._solution import Solution
-from ..views import sizes
+from ..problem import sizes
 from . import ridge
 from .elimination import Elimination
 

@@ -6,9 +6,9 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose
 from sklearn.linear_model import Lasso
 
+from skreg.problem.rows import Rows
 from skreg.solvers.descent import Columns, descend
 from skreg.solvers.finish import Quadratic
-from skreg.views.rows import Rows
 
 
 @pytest.fixture(params=[False, True], ids=["origin", "intercept"])

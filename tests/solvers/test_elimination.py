@@ -12,9 +12,9 @@ from oracles import Problem, regression
 from skreg import L1Regressor
 from skreg._objective import Penalty
 from skreg._solution import Solution
-from skreg.data.moments import Moments
+from skreg.problem.moments import Moments
+from skreg.problem.rows import Rows
 from skreg.solvers.elimination import Elimination
-from skreg.views.rows import Rows
 
 INF = np.inf
 P = 8

@@ -7,9 +7,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Problem, regression, sparse_regression
 
 from skreg._objective import Penalty, dropout_ridge
-from skreg.data.moments import Moments
+from skreg.problem.moments import Moments
+from skreg.problem.rows import Rows
 from skreg.solvers import Settings, gradient
-from skreg.views.rows import Rows
 
 INF = np.inf
 

@@ -9,9 +9,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Problem, regression
 
 from skreg._objective import Penalty
+from skreg.problem.rows import Rows
 from skreg.solvers import Settings, newton
 from skreg.solvers.finish import finish
-from skreg.views.rows import Rows
 
 INF = np.inf
 

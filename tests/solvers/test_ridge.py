@@ -6,9 +6,9 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skreg._objective import Penalty
-from skreg.data.moments import Moments
+from skreg.problem.moments import Moments
+from skreg.problem.rows import Rows
 from skreg.solvers import Settings, ridge
-from skreg.views.rows import Rows
 
 INVERSES = {name: getattr(ridge, name) for name in ("cholesky", "dual", "svd", "cg")}
 each = pytest.mark.parametrize("name", INVERSES)

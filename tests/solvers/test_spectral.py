@@ -6,11 +6,11 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skreg._objective import Penalty
+from skreg.problem.moments_view import MomentsView
+from skreg.problem.rows import Rows
 from skreg.solvers import spectral
 from skreg.solvers.elimination import Elimination
 from skreg.solvers.spectral import chunks, spectrum, stack
-from skreg.views.moments_view import MomentsView
-from skreg.views.rows import Rows
 
 P = 8
 INF = np.inf

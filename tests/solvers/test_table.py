@@ -10,9 +10,9 @@ from oracles import Problem, regression, sparse_regression
 from skreg import solvers
 from skreg._objective import Penalty, dropout_ridge
 from skreg._solution import Solution
-from skreg.data.moments import Moments
+from skreg.problem.moments import Moments
+from skreg.problem.rows import Rows
 from skreg.solvers import SOLVERS, Settings
-from skreg.views.rows import Rows
 
 INF = np.inf
 P = 6

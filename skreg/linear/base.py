@@ -1,0 +1,316 @@
+"""Fit, predict and validation, the same for every estimator.
+
+An estimator states its penalty (`_penalty`) and the family of solvers it takes (`_family`); this
+module turns X, y and weights into a view of the data, has the table of solvers minimise the
+objective on it, and keeps the result with its certificate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from numbers import Integral, Real
+from operator import add
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Private by its name only: scikit-learn asks developers of estimators to use it for parameter
+# validation, and offers no other way to `_parameter_constraints`.
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .. import solvers
+from .._objective import Penalty
+from .._solution import warn_not_converged
+from ..problem import dask_partitions as partitions
+from ..problem import row_slices as row_blocks
+from ..problem import sizes
+from ..problem.moments import Moments, collect
+from ..problem.rows import Rows
+from ..problem.validation import (
+    FLOATS,
+    as_floats,
+    check_data,
+    check_fit_weights,
+    refuse_masked,
+    refuse_odd_numbers,
+)
+
+SHARED_CONSTRAINTS: dict[str, list] = {
+    "fit_intercept": ["boolean"],
+    "positive": ["boolean"],
+    "penalty_weights": ["array-like", None],
+    "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "warm_start": ["boolean"],
+    "verbose": ["verbose"],
+}
+FAR_REMEDY = "Centre X: its columns lie so far from zero that predictions lose their digits."
+STRENGTH = [Interval(Real, 0, None, closed="left")]
+
+
+class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """Validation, and prediction by `coef_` and `intercept_`."""
+
+    def predict(self, X):
+        """Predict the targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix or array, Dask collection} of shape (n_samples, n_features)
+            The design.
+
+        Returns
+        -------
+        y : ndarray or Dask array of shape (n_samples,) or (n_samples, n_targets)
+            `X @ coef_.T + intercept_`; for a Dask collection a Dask array, not yet computed.
+        """
+        check_is_fitted(self, "coef_")
+        if partitions.is_collection(X):
+            partitions.check_header(self, X, reset=False)
+            return partitions.predict(X, self.coef_, self.intercept_)
+        if row_blocks.is_source(X):
+            return np.concatenate([self.predict(block) for _, (block,) in row_blocks.blocks(X)])
+        refuse_masked(X=X)
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=FLOATS, reset=False)
+        return X @ self.coef_.T + self.intercept_
+
+    def score(self, X, y, sample_weight=None):
+        """Return the coefficient of determination R^2 of the predictions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix or array, Dask collection} of shape (n_samples, n_features)
+            The design.
+        y : array-like or Dask collection of shape (n_samples,) or (n_samples, n_targets)
+            The targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            The row weights.
+
+        Returns
+        -------
+        score : float
+            `1 - sum s_i (y_i - prediction_i)^2 / sum s_i (y_i - mean y)^2`, averaged over targets.
+        """
+        if not partitions.is_collection(X):
+            return super().score(X, y, sample_weight)
+        check_is_fitted(self, "coef_")
+        partitions.check_header(self, X, reset=False)
+        errors = partial(_error_moments, self.coef_, self.intercept_)
+        moments = partitions.fold(errors, add, X, y, sample_weight)
+        mean_square = moments.gram.diagonal() + moments.mean**2
+        return float(np.mean(1.0 - mean_square / moments.target_norm2))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _check_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, NDArray, Any]:
+        """Return X (n, p), y (n,) or (n, targets) and the weights (n,) or None, all validated."""
+        X, y = check_data(self, X, y)
+        return X, y, check_fit_weights(sample_weight, X)
+
+
+class BaseRegularized(LinearPredictor):
+    """Fit for a penalty that the subclass states."""
+
+    _family: str
+    _path_parameter: str
+
+    def _penalty(self, view: Any) -> Penalty:
+        """Return the penalty on the features of `view`."""
+        raise NotImplementedError
+
+    def _weights(self, view: Any) -> NDArray:
+        """Return the penalty weights v (p,)."""
+        if self.penalty_weights is None:
+            return np.ones(view.n_features)
+        return per_feature(self.penalty_weights, view.n_features, "penalty_weights", infinite=True)
+
+    def _validate_params(self):
+        """Check the parameters, first for what scikit-learn's own check stumbles over."""
+        refuse_odd_numbers({name: getattr(self, name) for name in self._parameter_constraints})
+        super()._validate_params()
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, coef_init=None):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix or array, Dask collection} of shape (n_samples, n_features)
+            The design. float64 and float32 are kept, everything else becomes float64. What need
+            not be in memory is fitted from its `Moments`: a Dask collection always; a `np.memmap`,
+            or another array that reads rows when it is sliced (of h5py, zarr), in blocks of rows,
+            if there are at least as many rows as features and the solver takes moments.
+        y : array-like or Dask collection of shape (n_samples,) or (n_samples, n_targets)
+            The targets.
+        sample_weight : array-like of shape (n_samples,) or float, default=None
+            Nonnegative row weights; a row of weight 2 counts as two rows. None weighs all alike.
+            One below 1e-100 of the largest counts as 0.
+        coef_init : array-like of shape (n_features,) or (n_targets, n_features), default=None
+            Where "newton" and the loops start, on the scale of `coef_`. None: at zero, at the
+            previous `coef_` if `warm_start`, or at random for `solver="mask"`.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            For NaN, infinite or masked values, shapes that do not agree, weights that are negative
+            or all zero, and a solver that cannot take the penalty or the data. For X or y above
+            1e50, whose products overflow in float64; for a target, or a column that no penalty
+            makes negligible, below 1e-50; for coefficients that the float type of X cannot hold.
+            Of what is read in parts it names the rows or the partition.
+        TypeError
+            For a sparse y, and for sparse X with a solver that cannot take it.
+        NotEnoughMemoryError
+            If the moments' n_features x n_features matrices exceed the memory (a MemoryError and a
+            ValueError).
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the duality gap, relative to that of the null model's loss, is above `tol`.
+        """
+        with unchanged_on_error(self):
+            vars(self).pop("moments_", None)
+            if self._is_read_in_parts(X):
+                solvers.check_without_rows(self.solver)
+                moments = collect(self, X, y, sample_weight)
+                return self._solve_moments(moments, coef_init, self.warm_start)
+            X, y, weights = self._check_data(X, y, sample_weight)
+            view = Rows.from_data(X, y, weights, self.fit_intercept)
+            return self._solve(view, X.dtype, coef_init, self.warm_start)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        row = solvers.SOLVERS.get(self.solver)
+        tags.input_tags.sparse = row is None or row.sparse
+        return tags
+
+    def _is_read_in_parts(self, X: Any) -> bool:
+        """Whether a fit of X goes by its moments, part by part."""
+        if partitions.is_collection(X):
+            return True
+        return row_blocks.is_source(X) and X.shape[0] >= X.shape[1] and self._needs_no_rows()
+
+    def _needs_no_rows(self) -> bool:
+        """Whether the solver can do with moments."""
+        row = solvers.SOLVERS.get(self.solver)
+        return row is None or not row.rows
+
+    def _solve_moments(self, moments: Moments, coef_init: Any, warm: bool) -> Any:
+        """Minimise the objective on moments, and keep them; return self."""
+        if moments.weight == 0:
+            raise ValueError("Sample weights must contain at least one non-zero number.")
+        self.moments_ = moments
+        return self._solve(moments.view(self.fit_intercept), moments.dtype, coef_init, warm)
+
+    def _solve(self, view: Any, dtype: Any, coef_init: Any, warm: bool) -> Any:
+        """Minimise the objective on `view`; set the fitted attributes, in `dtype`; return self."""
+        penalty = self._penalty(view)
+        solvers.check(self.solver, penalty, view)
+        if view.fit_intercept:
+            penalty = penalty.exclude(view.constant())
+        start = self._start(coef_init, view, warm)
+        settings = solvers.Settings(self.tol, self.max_iter, self.verbose, **self._loop_settings())
+        solution, name = solvers.minimise(view, penalty, self.solver, start, settings)
+
+        self.coef_ = cast(solution.coef, dtype, "coefficients")
+        coef = self.coef_.astype(np.float64)
+        self.intercept_ = cast(view.intercept(coef), dtype, "intercept")[()]
+        runs_all_epochs = not solvers.SOLVERS[name].exact and self.tol == 0
+        if not (runs_all_epochs or solution.is_within(self.tol, view.target_norm2)):
+            far = np.any(2 * view.intercept_rounding(solution.coef) > solution.dual_gap)
+            remedy = FAR_REMEDY if far else solvers.remedy(name, view)
+            warn_not_converged(solution, view.target_norm2, self.tol, name, remedy)
+        self.dual_gap_ = solution.dual_gap[()]
+        if dtype != np.float64:
+            worse = _objective(view, penalty, coef) - _objective(view, penalty, solution.coef)
+            offset = view.intercept(coef) - self.intercept_
+            self.dual_gap_ = self.dual_gap_ + np.maximum(worse, 0.0) + 0.5 * offset * offset
+        self.n_iter_ = solution.n_iter
+        self.solver_ = name
+        vars(self).pop("loss_curve_", None)
+        if solution.loss_curve is not None:
+            self.loss_curve_ = solution.loss_curve
+        return self
+
+    def _loop_settings(self) -> dict[str, Any]:
+        """Return the settings of the family's own loop."""
+        return {"learning_rate": self.learning_rate}
+
+    def _start(self, coef_init: Any, view: Any, warm: bool) -> NDArray | None:
+        """Return where to start (..., p), if `warm` at the last `coef_`; None: nobody said."""
+        shape = view.coef_shape
+        if coef_init is not None:
+            start = as_floats(coef_init, "coef_init", ensure_min_samples=0, copy=True)
+            if start.shape != shape:
+                raise ValueError(f"coef_init has shape {start.shape}; expected {shape}.")
+            if _overflows(view, start):
+                raise ValueError("coef_init is so large that its predictions overflow.")
+            return start
+        if warm and getattr(self, "coef_", np.empty(0)).shape == shape:
+            start = self.coef_.astype(np.float64)
+            return None if _overflows(view, start) else start
+        return None
+
+
+def per_feature(values: Any, n_features: int, name: str, *, infinite: bool = False) -> NDArray:
+    """Return nonnegative `values` as an array (p,)."""
+    values = as_floats(values, name, ensure_all_finite=not infinite)
+    if values.shape != (n_features,):
+        raise ValueError(f"{name} has shape {values.shape}; expected ({n_features},).")
+    if not np.all(values >= 0):
+        raise ValueError(f"{name} must be nonnegative and not NaN.")
+    return values
+
+
+def _objective(view: Any, penalty: Penalty, w: NDArray) -> NDArray:
+    """Return the objective (...) at w (..., p) and the intercept that goes with it."""
+    return 0.5 * view.residual_norm2(w) + penalty.value(w)
+
+
+def _overflows(view: Any, w: NDArray) -> bool:
+    """Return whether w (..., p) is so large that the curvature of the loss at it overflows."""
+    if np.max(np.abs(w), initial=0.0) < 1 / np.sqrt(sizes.SMALLEST):
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return not np.all(np.isfinite(np.sum(w * view.curvature(w), axis=-1)))
+
+
+def cast(values: NDArray, dtype: Any, name: str) -> NDArray:
+    """Return finite `values` in `dtype`, or raise ValueError where it cannot hold them."""
+    with np.errstate(over="ignore"):
+        values = np.asarray(values).astype(dtype, copy=False)
+    if not np.all(np.isfinite(values)):
+        raise ValueError(f"The {name} overflow {dtype}, the float type of X. Rescale X or y.")
+    return values
+
+
+def _error_moments(coef: NDArray, intercept: Any, X: Any, y: Any, weights: Any) -> Moments:
+    """Return the moments of the errors (n, targets), and of y, in one partition."""
+    errors = np.asarray(y) - partitions.predicted(X, coef, intercept)
+    return Moments.from_data(errors.reshape(len(errors), -1), y, weights)
+
+
+@contextmanager
+def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
+    """Give a fitted estimator its attributes back if the fit fails or is interrupted."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise

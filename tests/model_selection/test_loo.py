@@ -1,0 +1,181 @@
+"""Leaving one out in closed form against as many real fits, each an augmented least squares.
+
+The convention: the penalty of the whole fit is kept, S * ridge with S the sum of all weights and
+the moments m_j of all rows, beside the squared errors of the other rows.
+"""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose
+from oracles import regression
+
+from skreg import DropoutRegressorCV, L2RegressorCV
+
+pytestmark = pytest.mark.filterwarnings("ignore:The chosen .* of the grid:UserWarning")
+
+SHAPES = {"tall": (30, 6), "wide": (14, 40), "square": (13, 12)}
+VALUES = np.array([0.8, 0.3, 0.05, 1e-3, 1e-5])
+MODELS = {
+    "l2": (L2RegressorCV, {}),
+    "dropout": (DropoutRegressorCV, {}),
+    "dropout to zero": (DropoutRegressorCV, {"drop_to": "zero"}),
+    "dropout and l2": (DropoutRegressorCV, {"l2_lambda": 0.1}),
+}
+
+
+def ridge_of(model, value, X, share):
+    """The ridge weights (p,) that an estimator's formula states at a value of its strength."""
+    params = model.get_params()
+    v = np.ones(X.shape[1]) if params["penalty_weights"] is None else params["penalty_weights"]
+    v = np.where(np.isinf(v), 0.0, v)  # left out of the design
+    if isinstance(model, L2RegressorCV):
+        return value * v
+    mean = share @ X if params["drop_to"] == "mean" else 0.0
+    return value / (1 - value) * (share @ (X - mean) ** 2) + params["l2_lambda"] * v
+
+
+def refitted_errors(model, value, X, y, s):
+    """The errors (n, ...) on each row of a fit to the others, with the penalty of the whole."""
+    params, (n, p) = model.get_params(), X.shape
+    v = np.ones(p) if params["penalty_weights"] is None else params["penalty_weights"]
+    used = np.isfinite(v)
+    ridge = ridge_of(model, value, X, s / s.sum())[used]
+    design = np.column_stack([X[:, used], np.ones(n)]) if params["fit_intercept"] else X[:, used]
+    below = np.zeros((used.sum(), design.shape[1]))
+    below[:, : used.sum()] = np.diag(np.sqrt(s.sum() * ridge))
+    errors = []
+    for i in range(n):
+        root = np.sqrt(s)
+        root[i] = 0
+        A = np.vstack([root[:, None] * design, below])
+        b = np.concatenate([(root * y.T).T, np.zeros((used.sum(), *y.shape[1:]))])
+        errors.append(y[i] - design[i] @ np.linalg.lstsq(A, b, rcond=1e-14)[0])
+    return np.array(errors)
+
+
+def data(shape, targets=None):
+    n, p = SHAPES[shape]
+    X, y = regression(n, p, seed=3, targets=targets)
+    return X, y
+
+
+def weights_of(kind, n):
+    rng = np.random.default_rng(1)
+    return {
+        "even": np.ones(n),
+        "weighted": rng.uniform(0.2, 3.0, n),
+        "zeros": rng.uniform(0.2, 3.0, n) * (np.arange(n) % 4 > 0),
+    }[kind]
+
+
+CASES = list(product(MODELS, SHAPES, ["even", "weighted", "zeros"], [True, False]))
+
+
+@pytest.mark.parametrize(("name", "shape", "weighting", "intercept"), CASES)
+@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "sparse"])
+def test_it_is_the_mean_square_of_real_refits(name, shape, weighting, intercept, layout):
+    cls, extra = MODELS[name]
+    X, y = data(shape)
+    s = weights_of(weighting, len(y))
+    model = cls(VALUES, fit_intercept=intercept, **extra)
+    model.fit(layout(X), y, None if weighting == "even" else s)
+    errors = np.array([refitted_errors(model, value, X, y, s) for value in VALUES])
+    share = s / s.sum()
+    mean = errors**2 @ share
+    assert_allclose(model.mse_path_, mean[:, None], rtol=1e-8)
+    variance = (errors**2 - mean[:, None]) ** 2 @ share
+    assert_allclose(model.mse_se_, np.sqrt(variance / (np.count_nonzero(s) - 1)), rtol=1e-8)
+    chosen = model.lambda_min_ if name == "l2" else model.dropout_rate_min_
+    assert chosen == VALUES[mean.argmin()]
+
+
+V = {
+    "free": lambda p: np.where(np.arange(p) < 2, 0.0, 1.0),
+    "uneven": lambda p: np.linspace(0.2, 3.0, p),
+    "all kinds": lambda p: np.where(np.arange(p) < 2, 0.0, np.where(np.arange(p) == 4, np.inf, 2)),
+}
+
+
+@pytest.mark.parametrize("v", V)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("weighting", ["even", "zeros"])
+def test_penalty_weights(name, shape, v, weighting):
+    """Free features of L2 are fitted by least squares; dropout weighs its part by moments only."""
+    cls, extra = MODELS[name]
+    X, y = data(shape)
+    s = weights_of(weighting, len(y))
+    model = cls(VALUES, penalty_weights=V[v](X.shape[1]), **extra).fit(X, y, s)
+    errors = np.array([refitted_errors(model, value, X, y, s) for value in VALUES])
+    assert_allclose(model.mse_mean_, errors**2 @ (s / s.sum()), rtol=1e-8)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", MODELS)
+def test_targets_share_a_strength_and_average_their_errors(name, shape):
+    cls, extra = MODELS[name]
+    X, y = data(shape, targets=3)
+    s = weights_of("weighted", len(y))
+    model = cls(VALUES, **extra).fit(X, y, s)
+    errors = np.array([refitted_errors(model, value, X, y, s) for value in VALUES])
+    assert_allclose(model.mse_mean_, (errors**2).mean(axis=2) @ (s / s.sum()), rtol=1e-8)
+    assert model.coef_.shape == (3, X.shape[1])
+
+
+@pytest.mark.parametrize("weighting", ["even", "weighted", "zeros"])
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("cls", [L2RegressorCV, DropoutRegressorCV])
+def test_strength_zero_is_least_squares_of_least_norm(cls, shape, intercept, weighting):
+    """With more features than rows it interpolates: leaving a row out is the limit t = 0."""
+    X, y = data(shape)
+    s = weights_of(weighting, len(y))
+    model = cls([0.5, 0.0], fit_intercept=intercept).fit(X, y, s)
+    errors = refitted_errors(model, 0.0, X, y, s)
+    if intercept:  # which lstsq would count into the norm
+        errors = least_norm_errors(X, y, s)
+    assert_allclose(model.mse_mean_[-1], errors**2 @ (s / s.sum()), rtol=1e-7)
+
+
+def least_norm_errors(X, y, s):
+    """The errors of interpolation of least norm, the intercept not in the norm."""
+    errors = []
+    for i in range(len(y)):
+        t = np.where(np.arange(len(y)) == i, 0.0, s)
+        share = t / t.sum()
+        centre, y_mean = share @ X, share @ y
+        root = np.sqrt(share)
+        A, b = root[:, None] * (X - centre), root * (y - y_mean)
+        errors.append(y[i] - y_mean - (X[i] - centre) @ np.linalg.pinv(A, rcond=1e-12) @ b)
+    return np.array(errors)
+
+
+def test_a_row_that_alone_determines_a_coefficient_is_refitted():
+    """A free indicator of one row: without it the coefficient is 0, of least norm."""
+    X, y = data("tall")
+    X[:, 0] = 0.0
+    X[5, 0] = 1.0
+    v = np.where(np.arange(X.shape[1]) == 0, 0.0, 1.0)
+    model = L2RegressorCV(VALUES, penalty_weights=v).fit(X, y)
+    errors = np.array([refitted_errors(model, value, X, y, np.ones(len(y))) for value in VALUES])
+    assert_allclose(model.mse_mean_, np.mean(errors**2, axis=1), rtol=1e-8)
+
+
+def test_small_blocks_of_rows_give_the_same(monkeypatch):
+    from skreg.problem import rows as rows_module
+
+    X, y = data("tall")
+    whole = L2RegressorCV(VALUES).fit(X, y)
+    monkeypatch.setattr(rows_module, "CACHED_BYTES", 5 * 8 * X.shape[1])
+    small = L2RegressorCV(VALUES).fit(X, y)
+    assert_allclose(small.mse_mean_, whole.mse_mean_, rtol=1e-12)
+    assert_allclose(small.mse_se_, whole.mse_se_, rtol=1e-12)
+
+
+def test_two_rows_of_weight_are_needed():
+    X, y = data("tall")
+    with pytest.raises(ValueError, match="two rows"):
+        L2RegressorCV().fit(X, y, np.arange(len(y)) == 3)

@@ -1,0 +1,294 @@
+"""Arrays larger than memory: the same fit, read once, a block at a time."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from oracles import assert_certified, assert_coef, regression
+from sklearn.base import clone
+
+from skreg import DropoutRegressor, L1Regressor, L1RegressorCV, L2Regressor, Moments
+from skreg.problem import row_slices as row_blocks
+
+N, P = 500, 6
+MODELS = {
+    "l1": L1Regressor(0.05),
+    "l2": L2Regressor(0.1),
+    "dropout": DropoutRegressor(0.3, l1_lambda=0.01),
+    "no intercept": L1Regressor(0.05, fit_intercept=False),
+}
+each_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+
+
+class Dataset:
+    """What h5py and zarr give: rows when it is sliced, and the whole only to who asks for it."""
+
+    def __init__(self, values):
+        self._values, self.taken = values, []
+        self.shape, self.dtype, self.ndim = values.shape, values.dtype, values.ndim
+
+    def __len__(self):
+        return len(self._values)
+
+    def __getitem__(self, rows):
+        assert isinstance(rows, slice)
+        assert rows.step is None
+        self.taken.append((rows.start, rows.stop))
+        return self._values[rows].copy()
+
+    def __array__(self, *_, **__):
+        raise AssertionError("the whole does not fit")
+
+
+def h5py_dataset(values, path):
+    h5py = pytest.importorskip("h5py")
+    file = h5py.File(path / "values.h5", "a")
+    return file.create_dataset(str(len(file)), data=values)
+
+
+def memmap(values, path, order="C", mode="r"):
+    name = path / f"{len(list(path.iterdir()))}.dat"
+    stored = np.memmap(name, dtype=values.dtype, mode="w+", shape=values.shape, order=order)
+    stored[:] = values
+    stored.flush()
+    return np.memmap(name, dtype=values.dtype, mode=mode, shape=values.shape, order=order)
+
+
+def saved(values, path):
+    name = path / f"{len(list(path.iterdir()))}.npy"
+    np.save(name, values)
+    return np.load(name, mmap_mode="r")
+
+
+SOURCES = {
+    "memmap": memmap,
+    "memmap, columns together": lambda values, path: memmap(values, path, order="F"),
+    "npy": saved,
+    "part of a memmap": lambda values, path: (
+        memmap(np.vstack([values, values]), path)[: len(values)]
+        if values.ndim == 2
+        else memmap(values, path)
+    ),
+    "h5py": h5py_dataset,
+    "dataset": lambda values, path: Dataset(values),
+}
+each_source = pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    """Blocks of 50 rows of float64."""
+    monkeypatch.setattr(row_blocks, "BLOCK_BYTES", 50 * 8 * P)
+
+
+@each_source
+@each_model
+def test_a_source_is_fitted_as_the_array(tmp_path, model, source):
+    X, y = regression(N, P)
+    read, whole = clone(model).fit(source(X, tmp_path), y), clone(model).fit(X, y)
+    assert_coef(read, whole.coef_, whole.intercept_, rtol=1e-10)
+    assert_certified(read, X, y)
+    assert read.moments_.weight == N
+    assert_allclose(read.predict(source(X, tmp_path)), whole.predict(X), rtol=1e-9)
+    assert_allclose(read.score(source(X, tmp_path), y), whole.score(X, y), rtol=1e-9)
+
+
+@each_source
+@pytest.mark.parametrize("targets", [None, 3])
+def test_targets_and_weights_are_read_in_blocks_too(tmp_path, source, targets):
+    X, y = regression(N, P, targets=targets)
+    s = np.random.default_rng(0).integers(0, 3, N).astype(float)
+    s[50:100] = 0
+    read = L2Regressor().fit(*(source(a, tmp_path) for a in (X, y, s)))
+    whole = L2Regressor().fit(X, y, s)
+    assert_coef(read, whole.coef_, whole.intercept_, rtol=1e-10)
+    assert_allclose(read.predict(source(X, tmp_path)), whole.predict(X), rtol=1e-9)
+    mixed = L2Regressor().fit(source(X, tmp_path), y.tolist(), s.tolist())
+    assert_coef(mixed, whole.coef_, rtol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int16, bool, ">f8"])
+@pytest.mark.parametrize("source", [memmap, h5py_dataset, saved])
+def test_types_of_number(tmp_path, source, dtype):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 2 if dtype is bool else 100, (N, P)).astype(dtype)
+    y = X.astype(float) @ np.arange(P) + rng.normal(size=N)
+    single = dtype is np.float32
+    read = L1Regressor().fit(source(X, tmp_path), y)
+    whole = L1Regressor().fit(X if single else X.astype(float), y)
+    assert_coef(read, whole.coef_, whole.intercept_, rtol=1e-6 if single else 1e-10)
+    assert read.coef_.dtype == (np.float32 if single else np.float64)
+
+
+def test_every_row_is_read_once_and_no_two_blocks_at_a_time():
+    X, y = (Dataset(a) for a in regression(N, P))
+    L1Regressor().fit(X, y)
+    assert X.taken == y.taken == [(k, k + 50) for k in range(0, N, 50)]
+
+
+def test_blocks_are_as_long_as_the_matrix_they_make():
+    X, y = regression(1000, 120)
+    source = Dataset(X)
+    L2Regressor().fit(source, y)
+    assert source.taken[0] == (0, 120)
+
+
+def test_moments_and_partial_fit_read_blocks_too(tmp_path):
+    X, y = regression(N, P)
+    whole = L1Regressor().fit(X, y)
+    source = Dataset(X[:200])
+    moments = Moments.from_data(source, y[:200])
+    assert len(source.taken) == 4
+    model = L1Regressor().fit_moments(moments).partial_fit(memmap(X[200:], tmp_path), y[200:])
+    assert_coef(model, whole.coef_, whole.intercept_, rtol=1e-10)
+    model = L1Regressor().fit(Dataset(X[:200]), y[:200]).partial_fit(X[200:], y[200:])
+    assert_coef(model, whole.coef_, whole.intercept_, rtol=1e-10)
+    model.set_params(l1_lambda=0.01).refit()
+    assert_coef(model, L1Regressor(0.01).fit(X, y).coef_, rtol=1e-10)
+
+
+# ---------------------------------------------------------------------------- where rows are kept
+
+
+@pytest.mark.parametrize("solver", ["svd", "dual"])
+def test_a_solver_that_needs_rows_gets_them(tmp_path, solver):
+    X, y = regression(60, P)
+    model = L2Regressor(solver=solver).fit(memmap(X, tmp_path), y)
+    assert_coef(model, L2Regressor(solver=solver).fit(X, y).coef_, rtol=1e-12)
+    assert not hasattr(model, "moments_")
+
+
+def test_fewer_rows_than_features_are_fitted_as_rows(tmp_path):
+    X, y = regression(20, 30)
+    model = L1Regressor().fit(memmap(X, tmp_path), y)
+    assert_coef(model, L1Regressor().fit(X, y).coef_, rtol=1e-12)
+    assert not hasattr(model, "moments_")
+
+
+def test_what_is_in_memory_is_not_read_in_blocks(tmp_path):
+    X, y = regression(60, P)
+    mapped = memmap(X, tmp_path)
+    for array in (np.asarray(mapped), mapped[np.arange(60)], mapped.copy()):
+        assert not hasattr(L1Regressor().fit(array, y), "moments_")
+
+
+# ---------------------------------------------------------------------------- faults
+
+
+def spoiled(row, value):
+    X, y = regression(N, P)
+    X[row, 1] = value
+    return X, y
+
+
+BAD = {
+    "nan": (spoiled(123, np.nan), "Rows 100 to 149: Input X contains NaN"),
+    "infinity": (spoiled(499, np.inf), "Rows 450 to 499: Input X contains infinity"),
+    "nan in y": ((regression(N, P)[0], spoiled(77, np.nan)[0][:, 1]), "Rows 50 to 99: Input y"),
+    "complex": ((1j * regression(N, P)[0], regression(N, P)[1]), "Rows 0 to 24: Complex"),
+    "short y": ((regression(N, P)[0], np.ones(N - 1)), r"inconsistent .*\[500, 499\]"),
+    "weights": ((*regression(N, P), -np.ones(N)), "Rows 0 to 49: Negative values"),
+    "no weight": ((*regression(N, P), np.zeros(N)), "at least one non-zero"),
+    "no y": ((regression(N, P)[0], None), "requires y to be passed"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_data_is_refused_by_its_rows_and_leaves_no_trace(case):
+    (X, *others), message = BAD[case]
+    model = L1Regressor().fit(*regression(N, P))
+    before = vars(model).copy()
+    with pytest.raises(ValueError, match=message):
+        model.fit(Dataset(X), *others)
+    assert vars(model) == before
+
+
+def test_cross_validating_estimators_predict_and_score_in_blocks():
+    X, y = regression(N, P)
+    model = L1RegressorCV([0.1, 0.05, 0], cv=3).fit(X, y)
+    source = Dataset(X)
+    assert_allclose(model.predict(source), model.predict(X), rtol=1e-12)
+    assert_allclose(model.score(source, y), model.score(X, y), rtol=1e-12)
+    assert len(source.taken) > 2  # each of them in several blocks
+
+
+def test_predict_wants_the_features_of_the_fit():
+    X, y = regression(N, P)
+    model = L1Regressor().fit(X, y)
+    with pytest.raises(ValueError, match="expecting 6 features"):
+        model.predict(Dataset(X[:, 1:]))
+
+
+class Wide:
+    """A source whose rows must not be read."""
+
+    shape, dtype, ndim = (10**7, 10**6), np.dtype(float), 2
+
+    def __len__(self):
+        return 10**7
+
+    def __getitem__(self, rows):
+        raise AssertionError("read before it was refused")
+
+
+def test_too_many_features_are_refused_before_a_row_is_read():
+    with pytest.raises(MemoryError, match="1000000 features"):
+        L1Regressor().fit(Wide(), np.broadcast_to(0.0, 10**7))
+
+
+# ---------------------------------------------------------------------------- memory
+
+
+@pytest.mark.parametrize("mode", ["c", "r+"])
+def test_changes_in_a_memory_map_survive(tmp_path, mode):
+    X, y = regression(N, P)
+    mapped = memmap(X, tmp_path, mode=mode)
+    mapped[:, 0] += 1.0
+    L1Regressor().fit(mapped, y)
+    assert_array_equal(mapped[:, 0], X[:, 0] + 1.0)
+
+
+PEAK = """
+import json, resource, sys
+import numpy as np
+from skreg import L1Regressor, L2Regressor
+L2Regressor().fit(np.eye(3), np.arange(3.0))  # imports, BLAS buffers
+n, p = 320_000, 100
+X = np.memmap(sys.argv[1], dtype=sys.argv[2], mode="w+", shape=(n, p))
+rng, y = np.random.default_rng(0), np.empty(n)
+block = rng.normal(size=(10_000, p))
+for start in range(0, n, 10_000):
+    X[start : start + 10_000] = block
+    y[start : start + 10_000] = block[:, :3].sum(axis=1) + rng.normal(size=10_000)
+X.flush()
+del X, block
+X = np.memmap(sys.argv[1], dtype=sys.argv[2], mode="r", shape=(n, p))
+with open("/proc/self/clear_refs", "w") as file:
+    file.write("5")  # forget the peak so far
+status = lambda name: next(
+    int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith(name)
+)
+before = status("VmRSS")
+model = L1Regressor(0.01).fit(X, y)
+model.predict(X)
+print(json.dumps([before, status("VmHWM"), n * p * X.itemsize, model.coef_[:4].tolist()]))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux for the peak")
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_fit_holds_one_block_of_a_file(tmp_path, dtype):
+    """A file of 256 MB (float32: half); a block has 64, read and, if need be, once converted."""
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PEAK, str(tmp_path / "X.dat"), dtype],
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    before, peak, size, coef = json.loads(run.stdout)
+    assert_allclose(coef, [1, 1, 1, 0], atol=0.03)
+    assert size >= 128e6
+    assert peak - before < 90e6
