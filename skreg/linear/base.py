@@ -27,8 +27,7 @@ from .. import solvers
 from .._objective import Penalty
 from .._solution import warn_not_converged
 from ..problem import dask_partitions as partitions
-from ..problem import row_slices as row_blocks
-from ..problem import sizes
+from ..problem import row_slices, sizes
 from ..problem.moments import Moments, collect
 from ..problem.rows import Rows
 from ..problem.validation import (
@@ -74,8 +73,8 @@ class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if partitions.is_collection(X):
             partitions.check_header(self, X, reset=False)
             return partitions.predict(X, self.coef_, self.intercept_)
-        if row_blocks.is_source(X):
-            return np.concatenate([self.predict(block) for _, (block,) in row_blocks.blocks(X)])
+        if row_slices.is_source(X):
+            return np.concatenate([self.predict(block) for _, (block,) in row_slices.slices(X)])
         refuse_masked(X=X)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=FLOATS, reset=False)
         return X @ self.coef_.T + self.intercept_
@@ -202,7 +201,7 @@ class BaseRegularized(LinearPredictor):
         """Whether a fit of X goes by its moments, part by part."""
         if partitions.is_collection(X):
             return True
-        return row_blocks.is_source(X) and X.shape[0] >= X.shape[1] and self._needs_no_rows()
+        return row_slices.is_source(X) and X.shape[0] >= X.shape[1] and self._needs_no_rows()
 
     def _needs_no_rows(self) -> bool:
         """Whether the solver can do with moments."""

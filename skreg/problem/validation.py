@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Real
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,15 @@ def check_data(
 def check_finite(X: Any) -> None:
     """Raise the ValueError for NaN or infinity in X (n, p)."""
     check_array(X, accept_sparse=True, dtype=FLOATS, input_name="X")
+
+
+def raise_not_finite(X: Any) -> NoReturn:
+    """Raise the ValueError for moments of X (n, p) and a finite y that are not finite."""
+    check_finite(X)
+    raise ValueError(
+        "X, y or sample_weight holds values so large that their sums or squares overflow float64. "
+        "Rescale it."
+    )
 
 
 def check_fit_weights(sample_weight: Any, X: Any) -> NDArray | None:
