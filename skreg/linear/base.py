@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 # validation, and offers no other way to `_parameter_constraints`.
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from .. import solvers
 from .._objective import Penalty
@@ -31,12 +31,12 @@ from ..problem import row_slices, sizes
 from ..problem.moments import Moments, collect
 from ..problem.rows import Rows
 from ..problem.validation import (
-    FLOATS,
     as_floats,
     check_data,
+    check_features,
     check_fit_weights,
-    refuse_masked,
     refuse_odd_numbers,
+    without_dispatch,
 )
 
 SHARED_CONSTRAINTS: dict[str, list] = {
@@ -75,8 +75,7 @@ class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             return partitions.predict(X, self.coef_, self.intercept_)
         if row_slices.is_source(X):
             return np.concatenate([self.predict(block) for _, (block,) in row_slices.slices(X)])
-        refuse_masked(X=X)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=FLOATS, reset=False)
+        X = check_features(self, X)
         return X @ self.coef_.T + self.intercept_
 
     def score(self, X, y, sample_weight=None):
@@ -97,7 +96,8 @@ class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             `1 - sum s_i (y_i - prediction_i)^2 / sum s_i (y_i - mean y)^2`, averaged over targets.
         """
         if not partitions.is_collection(X):
-            return super().score(X, y, sample_weight)
+            with without_dispatch():
+                return super().score(X, y, sample_weight)
         check_is_fitted(self, "coef_")
         partitions.check_header(self, X, reset=False)
         errors = partial(_error_moments, self.coef_, self.intercept_)

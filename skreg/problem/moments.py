@@ -310,7 +310,7 @@ def _of_slices(
     """Yield the moments of slices of the rows of a table on disk."""
     for rows, parts in row_slices.slices(X, y, sample_weight):
         with located(f"Rows {rows.start} to {rows.stop - 1}"):
-            yield _of_data(estimator, *parts, reset=reset and rows.start == 0)
+            yield _of_data(estimator, *parts, reset and rows.start == 0)
 
 
 _Checker = type("Moments", (RegressorMixin, BaseEstimator), {})  # named so in the error messages
