@@ -24,7 +24,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from . import dask_partitions, moments_file, row_slices
-from .moments_view import MomentsView
+from .gram import GramProblem
 from .row_moments import RowMoments, row_moments
 from .validation import check_data, check_finite, check_weights, located, raise_not_finite
 
@@ -213,16 +213,15 @@ class Moments:
         """Return the moments with `by` (p,) added to each row of X."""
         return replace(self, mean=self.mean + by)
 
-    def view(self, fit_intercept: bool = True) -> MomentsView:
-        """Return what the solvers see: the moments about the means, or about zero."""
-        mean, target_mean = self.mean, self.target_mean
-        gram, cross, target_norm2 = self.gram, self.cross, self.target_norm2
+    def problem(self, fit_intercept: bool = True) -> GramProblem:
+        """Return the problem that the solvers see: the moments about the means, or about zero."""
+        mean, target_mean = self.mean, np.asarray(self.target_mean)
+        gram, cross, target_norm2 = self.gram, self.cross, np.asarray(self.target_norm2)
         if not fit_intercept:
             gram = gram + np.outer(mean, mean)
             cross = cross + np.multiply.outer(target_mean, mean)
             target_norm2 = target_norm2 + target_mean * target_mean
-        none = np.zeros(len(mean), dtype=bool)
-        return MomentsView(mean, target_mean, gram, cross, target_norm2, none, fit_intercept)
+        return GramProblem(mean, target_mean, gram, cross, target_norm2, fit_intercept)
 
     @property
     def _rows(self) -> RowMoments:

@@ -142,19 +142,6 @@ def refuse_masked(**arrays: Any) -> None:
             raise ValueError(f"{name} has masked entries. Impute them, or leave their rows out.")
 
 
-def refuse_odd_numbers(params: dict[str, Any]) -> None:
-    """Raise for numbers among the parameters that float64 cannot hold, such as 10**400."""
-    for name, value in params.items():
-        if not isinstance(value, Real):
-            continue
-        if not isinstance(value, int | float | np.number | np.bool_):
-            raise TypeError(f"{name} must not be a {type(value).__name__}; got {value!r}.")
-        try:
-            float(value)
-        except OverflowError:
-            raise ValueError(f"{name} must be a number that float64 holds.") from None
-
-
 @contextmanager
 def located(where: str) -> Iterator[None]:
     """Say in which part of the data a ValueError or TypeError arose."""
