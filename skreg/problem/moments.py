@@ -195,13 +195,12 @@ class Moments:
     ) -> Moments:
         """Return the moments of X (n, p), dense or CSC, y and weights (n,), checked but for NaN."""
         check_side(X.shape[1])
-        with np.errstate(over="ignore"):
-            weight = float(X.shape[0] if weights is None else weights.sum())
+        weight = float(X.shape[0] if weights is None else weights.sum())
         if weight == 0:
             check_finite(X)
             X, y, weights = np.zeros((1, X.shape[1]), X.dtype), np.zeros((1, *y.shape[1:])), None
         moments = row_moments(X, y, weights)
-        if not (moments.is_finite and np.isfinite(weight)):
+        if not moments.is_finite:
             raise_not_finite(X)
         return cls(weight, **vars(moments), dtype=X.dtype, feature_names=names)
 

@@ -87,10 +87,7 @@ def check_finite(X: Any) -> None:
 def raise_not_finite(X: Any) -> NoReturn:
     """Raise the ValueError for moments of X (n, p) and a finite y that are not finite."""
     check_finite(X)
-    raise ValueError(
-        "X, y or sample_weight holds values so large that their sums or squares overflow float64. "
-        "Rescale it."
-    )
+    raise ValueError("X or y holds values whose squares overflow float64. Rescale them.")
 
 
 def check_fit_weights(sample_weight: Any, X: Any) -> NDArray | None:
@@ -118,6 +115,9 @@ def check_weights(sample_weight: Any, n_rows: int) -> NDArray | None:
         raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(n_rows,)}!")
     if np.any(weights < 0):
         raise ValueError("Negative values in data passed to `sample_weight`.")
+    with np.errstate(over="ignore"):
+        if not np.isfinite(weights.sum()):
+            raise ValueError("The sum of sample_weight overflows float64. Rescale the weights.")
     return weights
 
 

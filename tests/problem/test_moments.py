@@ -128,7 +128,7 @@ def test_parts_of_different_scale_place_and_weight():
 
 
 def test_a_sample_of_rows_that_misleads_costs_no_digits():
-    """Every fifth row lies far away, so that their spread hides how far from zero the others are."""
+    """Every fifth row lies far away: their spread hides how far from zero the others are."""
     X, y, _ = data(n=260)
     X += 1e6
     X[::5] *= np.where(np.arange(52) % 2 == 0, -1.0, 1.0)[:, None]
@@ -254,7 +254,7 @@ BAD = {
     "squares too large": ((X * 1e200, Y), "squares overflow float64"),
     "sparse squares too large": ((sp.csr_array(X * 1e200), Y), "squares overflow float64"),
     "squares of y too large": ((X, Y * 1e200), "squares overflow float64"),
-    "weights too large": ((X, Y, HUGE), "sample_weight holds values so large"),
+    "weights too large": ((X, Y, HUGE), "sum of sample_weight overflows"),
 }
 
 
