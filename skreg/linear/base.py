@@ -139,10 +139,10 @@ class BaseRegularized(LinearPredictor):
         Parameters
         ----------
         X : {array-like, sparse matrix or array, Dask collection} of shape (n_samples, n_features)
-            The design. float64 and float32 are kept, everything else becomes float64. What need
-            not be in memory is fitted from its `Moments`: a Dask collection always; a `np.memmap`,
-            or another array that reads rows when it is sliced (of h5py, zarr), in blocks of rows,
-            if there are at least as many rows as features and the solver takes moments.
+            The design. float64 and float32 are kept, everything else becomes float64. A Dask
+            collection is fitted from its `Moments`. So is an array that reads rows when it is
+            sliced (of h5py, zarr), in slices of rows, if there are at least as many rows as
+            features and the solver takes moments. A `np.memmap` is fitted as the array it is.
         y : array-like or Dask collection of shape (n_samples,) or (n_samples, n_targets)
             The targets.
         sample_weight : array-like of shape (n_samples,) or float, default=None
