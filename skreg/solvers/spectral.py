@@ -28,9 +28,7 @@ from scipy import linalg
 from .._objective import Penalty
 from .._solution import Settings, Solution
 from ..problem.protocol import Design, Problem
-from .ridge import EPS, FreeFeatures, add_to_diagonal, uncertified
-
-LARGEST_CONDITION = 1e8  # up to it the coefficients have 8 digits, measured as in `ridge.py`
+from .ridge import EPS, LARGEST_CONDITION, FreeFeatures, add_to_diagonal, uncertified
 
 
 @dataclass(frozen=True)
