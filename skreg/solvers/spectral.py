@@ -213,16 +213,10 @@ def weighed(path: RidgePath) -> tuple[NDArray, NDArray]:
     return path.varying > 0, path.varying == 0
 
 
-def has_rows(problem: Problem) -> TypeGuard[Design]:
-    """Return whether the rows of a problem are at hand."""
-    return hasattr(problem, "kernel")
-
-
 def is_wide(problem: Problem, path: RidgePath) -> TypeGuard[Design]:
     """Return whether a problem has rows, and no more degrees of freedom there than features."""
-    if not has_rows(problem):
-        return False
-    return problem.shape[0] - problem.fit_intercept <= np.count_nonzero(~path.excluded)
+    freedom = problem.shape[0] - problem.fit_intercept
+    return problem.has_rows and freedom <= np.count_nonzero(~path.excluded)
 
 
 def inverse_factors(gram: NDArray) -> tuple[NDArray, NDArray]:

@@ -155,7 +155,7 @@ def test_dependent_free_features_share_the_minimum_norm():
         coef = found.coefs(np.array([1e-2]))[0]
         below = np.diag(np.sqrt(1e-2 * varying))
         stacked = np.vstack([A, below]), np.append(b[:, 0], np.zeros(P))
-        assert_allclose(coef, np.linalg.lstsq(*stacked, rcond=1e-13)[0], rtol=1e-8)
+        assert_allclose(coef, np.linalg.lstsq(*stacked, rcond=1e-13)[0], rtol=1e-8, atol=1e-15)
 
 
 def test_wide_designs_share_no_factors_beside_a_fixed_ridge():
