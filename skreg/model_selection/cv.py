@@ -21,7 +21,7 @@ from ..linear.base import SHARED_CONSTRAINTS, unchanged_on_error
 from ..problem import dask_partitions as partitions
 from ..problem.moments import Moments
 from ..problem.rows import Rows
-from ..solvers.ridge import LARGE_SIDE
+from ..solvers.table import LARGE_SIDE
 from .callbacks import CallbackSupportMixin, NoContext, Watch
 from .choosing import SELECTIONS
 from .cv_moments import by_moments, checked_moments, folds_of_partitions

@@ -26,7 +26,7 @@ from ..problem import sizes
 from ..problem.moments import Moments
 from ..problem.moments_view import MomentsView
 from ..problem.rows import Rows
-from ..solvers.ridge import LARGE_SIDE
+from ..solvers.table import LARGE_SIDE
 from .family import moments_suffice
 
 CHUNK_BYTES = 2**25  # of rows copied, and of coefficients and predictions held, at a time
