@@ -65,9 +65,11 @@ class RowDesign:
         """
         if weights is not None and not weights.all():  # rows of weight 0 are not there
             X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]
-        if sparse.issparse(X) and not X.has_canonical_format:
-            X = X.copy()
-            X.sum_duplicates()
+        if sparse.issparse(X):
+            X = sparse.csc_array(X)
+            if not X.has_canonical_format:
+                X = X.copy()
+                X.sum_duplicates()
         n = X.shape[0]
         share = np.full(n, 1.0 / n) if weights is None else weights / weights.sum()
         root = np.sqrt(share)
@@ -181,6 +183,8 @@ class RowDesign:
         """Return A_S'A_T (|S|, |T|); T is S by default."""
         if S is ALL and T is None:
             return self.whole_gram.copy()
+        if "whole_gram" in vars(self):
+            return self.whole_gram[S][:, S if T is None else T]
         return self._gram(S, T)
 
     def columns(self, S: Features) -> NDArray:
