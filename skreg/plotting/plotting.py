@@ -57,9 +57,9 @@ def draw_nonzeros(ax: Axes, scale: StrengthScale, values: NDArray, counts: NDArr
 
 def check_values(parameter: str, values: Any) -> tuple[NDArray, NDArray]:
     """Return values (m,), the strongest first, and the order (m,) that made them so."""
-    if parameter not in grids.AXES:
-        raise ValueError(f"parameter must be one of {list(grids.AXES)}; got {parameter!r}.")
-    grids.checked(grids.AXES[parameter], values, "values")
+    if parameter not in grids.PARAMETERS:
+        raise ValueError(f"parameter must be one of {list(grids.PARAMETERS)}; got {parameter!r}.")
+    grids.PARAMETERS[parameter].checked(values, "values")
     values = np.asarray(values, dtype=np.float64)
     order = np.argsort(-values, kind="stable")
     return values[order], order
@@ -72,7 +72,7 @@ def check_chosen(parameter: str, chosen: Any) -> dict[str, float]:
     if not isinstance(chosen, Mapping):
         raise TypeError(f"chosen must be an instance of dict, not {type(chosen).__name__}.")
     if chosen:
-        grids.checked(grids.AXES[parameter], list(chosen.values()), "chosen")
+        grids.PARAMETERS[parameter].checked(list(chosen.values()), "chosen")
     return {str(name): float(value) for name, value in chosen.items()}
 
 

@@ -22,7 +22,7 @@ from matplotlib.axis import XAxis
 from matplotlib.ticker import Formatter, Locator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from ..model_selection.grids import AXES
+from ..model_selection.grids import PARAMETERS
 
 LOGARITHMIC = {"l1_lambda": "log", "l2_lambda": "log", "dropout_rate": "logit"}
 ZERO_GAP = 0.12  # from the least positive value to 0, as a share of the others' range
@@ -45,7 +45,7 @@ class StrengthScale:
     """Where the values (m,) of a path parameter stand on their axis."""
 
     def __init__(self, parameter: str, values: NDArray) -> None:
-        self.axis, self.round = AXES[parameter], ROUND[parameter]
+        self.axis, self.round = PARAMETERS[parameter], ROUND[parameter]
         self.ends = values.max(), values.min()
         self.least = np.min(values[values > 0]) if self.ends[0] > 0 else 1.0
         self.with_zero = self.ends[1] == 0

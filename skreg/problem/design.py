@@ -64,9 +64,11 @@ class RowDesign:
         """
         if weights is not None and not weights.all():  # rows of weight 0 are not there
             X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]
-        if not isinstance(X, np.ndarray) and not X.has_canonical_format:
-            X = X.copy()
-            X.sum_duplicates()
+        if not isinstance(X, np.ndarray):
+            X = sparse.csc_array(X)
+            if not X.has_canonical_format:
+                X = X.copy()
+                X.sum_duplicates()
         n, p = X.shape
         share = np.full(n, 1.0 / n) if weights is None else weights / weights.sum()
         y = y.T.astype(np.float64)
@@ -181,6 +183,8 @@ class RowDesign:
         """Return A_S'A_T (|S|, |T|); T is S by default."""
         if S is ALL and T is None:
             return self.whole_gram.copy()
+        if "whole_gram" in vars(self):
+            return self.whole_gram[S][:, S if T is None else T]
         return self._gram(S, T)
 
     def columns(self, S: Features) -> NDArray:
