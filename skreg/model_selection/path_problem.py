@@ -22,10 +22,9 @@ from numpy.typing import NDArray
 from .._objective import Penalty
 from .._solution import Settings, Solution
 from ..linear.base import BaseRegularized
-from ..problem.design import EPS
 from ..problem.protocol import ALL, Problem
 from ..solvers import certified, spectral
-from ..solvers.certificate import ROUNDING
+from ..solvers.certificate import ACCURACY
 from ..solvers.pivoting import Path, lasso_path
 from ..solvers.pivoting_rows import lasso_path_rows
 from ..solvers.table import LARGE_SIDE, PIVOTING_SIDE
@@ -190,7 +189,7 @@ class PathProblem:
     def _rounding(self) -> NDArray:
         """The rounding errors (..., p) of correlations."""
         size = self.problem.column_norms2 * np.expand_dims(self.problem.target_norm2, -1)
-        return ROUNDING * EPS * np.sqrt(size)
+        return ACCURACY * np.sqrt(size)
 
     @cached_property
     def spectrum(self) -> spectral.Spectrum | None:
