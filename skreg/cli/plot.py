@@ -73,9 +73,10 @@ def draw(table: Table, results: list[Result]) -> "Figure":
         "l2_lambda": ODDS,
         "dropout_rate": ODDS / (1 + ODDS),
     }
-    models = [model for model in candidates(table.y) if model.parameter in grids]
     paths, titles = [], []
-    for model in models:
+    for model in candidates(table.y):
+        if model.parameter not in grids:
+            continue
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ConvergenceWarning)
             paths.append(regularization_path(model.estimator, X, table.y, grids[model.parameter]))
@@ -104,11 +105,10 @@ def _draw_scores(ax: "Axes", results: list[Result]) -> None:
     """Draw each model's R2: its folds, and their mean with one standard deviation to both sides."""
     from ..plotting.drawing import COLORS, GREY
 
-    look = {"color": COLORS[0], "markersize": 9, "capsize": 5, "linewidth": 2}
     for place, result in enumerate(results):
         mean, sd = result.r2.mean(), result.r2.std(ddof=1)
         ax.plot(result.r2, np.full(len(result.r2), place), "o", color=GREY, markersize=5)
-        ax.errorbar(mean, place, xerr=sd, fmt="o", **look)
+        ax.errorbar(mean, place, xerr=sd, fmt="o", color=COLORS[0], ms=9, capsize=5, lw=2)
     labels = [f"{result.name}\n{spread(result.r2)}" for result in results]
     ax.set_yticks(range(len(results)), labels)
     ax.invert_yaxis()

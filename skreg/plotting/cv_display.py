@@ -178,7 +178,7 @@ class CVDisplay:
 
 def _chosen_by(cv: BaseCV) -> tuple[NDArray, NDArray | None, str]:
     """Return the means (m,) that an estimator chose by, their standard errors, and their name."""
-    if hasattr(cv, "criterion_path_"):
+    if cv.criterion is not None:
         return cv.criterion_path_, None, cv.criterion.upper()
     if not hasattr(cv, "score_path_"):
         return cv.mse_mean_, None if np.isnan(cv.mse_se_).all() else cv.mse_se_, MSE

@@ -22,24 +22,25 @@ def check_strengths(parameter: str, values: ArrayLike, name: str) -> NDArray:
     """Return values (m,) of the parameter as floats, in the order given."""
     if parameter not in SCALES:
         raise ValueError(f"parameter must be one of {list(SCALES)}; got {parameter!r}.")
-    values = check_array(values, dtype=np.float64, ensure_2d=False, input_name=name)
+    checked = check_array(values, dtype=np.float64, ensure_2d=False, input_name=name)
     limit = 1.0 if SCALES[parameter] == "logit" else np.inf
-    if values.ndim != 1 or np.any((values < 0) | (values >= limit)):
+    if checked.ndim != 1 or np.any((checked < 0) | (checked >= limit)):
         raise ValueError(f"{name} must be a 1D array of numbers in [0, {limit:g}).")
-    return values
+    return checked
 
 
 def check_features(features: int | str | Sequence[int | str], names: list[str]) -> list[int]:
     """Return the columns of features given by column or by name, each once."""
-    given = [features] if isinstance(features, (str, Integral)) else features
-    columns = [names.index(feature) if feature in names else feature for feature in given]
-    for column in columns:
-        if not isinstance(column, Integral) or not 0 <= column < len(names):
+    columns: dict[int, None] = {}
+    for feature in [features] if isinstance(features, (str, int, np.integer)) else features:
+        column = names.index(str(feature)) if feature in names else feature
+        if not isinstance(column, (int, np.integer)) or not 0 <= column < len(names):
             raise ValueError(
-                f"features contains {column!r}, which is neither a feature's name nor a column "
+                f"features contains {feature!r}, which is neither a feature's name nor a column "
                 f"from 0 to {len(names) - 1}."
             )
-    return list(dict.fromkeys(columns))
+        columns[int(column)] = None
+    return list(columns)
 
 
 def coefs_of_target(coefs: NDArray, target: int | None) -> NDArray:
@@ -65,7 +66,7 @@ def grid_of(cv: BaseCV) -> tuple[str, NDArray, dict[str, float]]:
     parameter, grid = cv._regressor._path_parameter, cv._grid_parameter
     best = "best" if hasattr(cv, "score_path_") else "min"
     attributes = {best: f"{grid[:-1]}_min_", "1-SE": f"{grid[:-1]}_1se_"}
-    if hasattr(cv, "criterion_path_"):
+    if cv.criterion is not None:
         attributes = {cv.criterion.upper(): f"{parameter}_"}
     chosen = {name: getattr(cv, own) for name, own in attributes.items() if hasattr(cv, own)}
     return parameter, getattr(cv, f"{grid}_"), chosen
