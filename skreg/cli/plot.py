@@ -16,14 +16,13 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ..model_selection.path import regularization_path
 from ..plotting.display import RegularizationPathDisplay
-from .compare import SHARES, InputError, Result, Table, candidates, spread
+from .compare import RIDGES, SHARES, InputError, Result, Table, candidates, spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 N_STRENGTHS = 60
-ODDS = np.logspace(-4, 3, N_STRENGTHS)  # L2 strengths, and dropout's q / (1 - q)
 N_NAMED = 7  # features
 
 
@@ -68,10 +67,11 @@ def draw(table: Table, results: list[Result]) -> "Figure":
     X, sd = prepare.transform(table.X), table.y.std()
     names = prepare.get_feature_names_out(table.columns)
     names = [name.removeprefix("number__").removeprefix("category__") for name in names]
+    odds = np.geomspace(RIDGES[0], RIDGES[-1], N_STRENGTHS)
     grids = {
         "l1_lambda": sd * np.geomspace(SHARES[0], SHARES[-1], N_STRENGTHS),
-        "l2_lambda": ODDS,
-        "dropout_rate": ODDS / (1 + ODDS),
+        "l2_lambda": odds,
+        "dropout_rate": odds / (1 + odds),
     }
     paths, titles = [], []
     for model in candidates(table.y):

@@ -161,9 +161,10 @@ class CVDisplay:
                 "estimator must be an L1RegressorCV, L2RegressorCV or DropoutRegressorCV, or a "
                 f"Pipeline that ends in one, not {type(cv).__name__}."
             )
-        parameter, values, chosen = inputs.grid_of(cv)
+        parameter, values, chosen = inputs.grid_of(cv, None)
         mean, se, name = _chosen_by(cv)
-        coefs = cv.coef_path_.reshape(len(values), -1, cv.coef_path_.shape[-1])
+        coefs = cv.coef_path_
+        coefs = coefs.reshape(len(coefs), -1, coefs.shape[-1])
         display = cls(
             parameter=parameter,
             values=values,

@@ -43,14 +43,17 @@ def check_features(features: int | str | Sequence[int | str], names: list[str]) 
     return list(columns)
 
 
-def coefs_of_target(coefs: NDArray, target: int | None) -> NDArray:
-    """Return the coefficients (m, p) of one target out of coefs (m, [targets,] p)."""
+def one_target(
+    coefs: NDArray, knots: NDArray | list[NDArray] | None, target: int | None
+) -> tuple[NDArray, NDArray | None]:
+    """Return the coefficients (m, p) and knots (k,) of a target out of coefs (m, [targets,] p)."""
     coefs = coefs.reshape(len(coefs), -1, coefs.shape[-1])
     last = coefs.shape[1] - 1
     if target is None and last > 0:
         raise ValueError(f"The path is of {last + 1} targets; choose one by `target`, 0 to {last}.")
     target = 0 if target is None else target
-    return coefs[:, check_scalar(target, "target", Integral, min_val=0, max_val=last)]
+    check_scalar(target, "target", Integral, min_val=0, max_val=last)
+    return coefs[:, target], knots[target] if isinstance(knots, list) else knots
 
 
 def split_pipeline(estimator: BaseEstimator) -> tuple[Pipeline | None, BaseEstimator]:
@@ -60,13 +63,20 @@ def split_pipeline(estimator: BaseEstimator) -> tuple[Pipeline | None, BaseEstim
     return (estimator[:-1] if len(estimator) > 1 else None), estimator[-1]
 
 
-def grid_of(cv: BaseCV) -> tuple[str, NDArray, dict[str, float]]:
-    """Return the parameter that was chosen, the values (m,) tried, and the chosen ones by name."""
+def grid_of(cv: BaseCV, target: int | None) -> tuple[str, NDArray, dict[str, float]]:
+    """Return the parameter that was chosen, the values (m,) tried, and the chosen ones by name.
+
+    Values that were chosen for each target are left out if `target` is None.
+    """
     check_is_fitted(cv)
     parameter, grid = cv._regressor._path_parameter, cv._grid_parameter
     best = "best" if hasattr(cv, "score_path_") else "min"
     attributes = {best: f"{grid[:-1]}_min_", "1-SE": f"{grid[:-1]}_1se_"}
     if cv.criterion is not None:
         attributes = {cv.criterion.upper(): f"{parameter}_"}
-    chosen = {name: getattr(cv, own) for name, own in attributes.items() if hasattr(cv, own)}
+    chosen = {}
+    for name, own in attributes.items():
+        values = np.ravel(getattr(cv, own, []))  # one, or one for each target
+        if len(values) == 1 or (len(values) and target is not None):
+            chosen[name] = float(values[min(target or 0, len(values) - 1)])
     return parameter, getattr(cv, f"{grid}_"), chosen
