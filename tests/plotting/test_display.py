@@ -169,6 +169,9 @@ def test_one_target_is_drawn(named_diabetes):
         RegularizationPathDisplay.from_path(path)
     first, second = (RegularizationPathDisplay.from_path(path, target=target) for target in (0, 1))
     assert_allclose(second.lines_[2].get_ydata(), -2 * first.lines_[2].get_ydata())
+    path = replace(path, knots=[path.values[:1], path.values[1:3]])
+    display = RegularizationPathDisplay.from_path(path, target=1)
+    assert_array_equal(display.knots_line_.get_xdata(), path.values[1:3])
     with pytest.raises(ValueError, match="target == 2, must be <= 1"):
         RegularizationPathDisplay.from_path(path, target=2)
     with pytest.raises(TypeError, match="target must be an instance of int"):
