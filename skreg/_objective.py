@@ -21,8 +21,7 @@ primal minus dual.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,16 +32,33 @@ def dropout_ridge(rate: NDArray, second_moments: NDArray) -> NDArray:
     return rate / (1.0 - rate) * second_moments
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Penalty:
     """The weights `l1` (..., p) and `ridge` (..., p), both inf where a feature is excluded.
 
-    Leading axes stand for several strengths at once.
+    Leading axes stand for several strengths at once. `excluded` (p,) masks the features whose
+    coefficient is fixed at zero, `free` those without penalty or constraint; `finite` are l1 and
+    ridge with zeros for the excluded features; `has_l1` and `has_ridge` say whether others have a
+    weight.
     """
 
     l1: NDArray
     ridge: NDArray
     positive: bool = False
+    excluded: NDArray = field(init=False)
+    free: NDArray = field(init=False)
+    finite: tuple[NDArray, NDArray] = field(init=False)
+    has_l1: bool = field(init=False)
+    has_ridge: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.excluded = np.isinf(self.l1)
+        self.free = (self.l1 == 0) & (self.ridge == 0) & (not self.positive)
+        self.finite = self.l1, self.ridge
+        if self.excluded.any():
+            l1, ridge = (np.where(self.excluded, 0.0, part) for part in self.finite)
+            self.finite = l1, ridge
+        self.has_l1, self.has_ridge = (bool(part.any()) for part in self.finite)
 
     @classmethod
     def weighted(
@@ -60,33 +76,6 @@ class Penalty:
         penalty = cls(l1_lambda * v, l2_lambda * v + dropout, positive)
         return penalty if finite.all() else penalty.exclude(~finite)
 
-    @cached_property
-    def excluded(self) -> NDArray:
-        """The mask (p,) of the features whose coefficient is fixed at zero."""
-        return np.isinf(self.l1)
-
-    @cached_property
-    def finite(self) -> tuple[NDArray, NDArray]:
-        """The weights l1 and ridge (p,) with zeros for the excluded features."""
-        if not self.excluded.any():
-            return self.l1, self.ridge
-        return np.where(self.excluded, 0.0, self.l1), np.where(self.excluded, 0.0, self.ridge)
-
-    @cached_property
-    def has_l1(self) -> bool:
-        """Whether a feature that is not excluded has an L1 weight."""
-        return bool(self.finite[0].any())
-
-    @cached_property
-    def has_ridge(self) -> bool:
-        """Whether a feature that is not excluded has a ridge."""
-        return bool(self.finite[1].any())
-
-    @cached_property
-    def free(self) -> NDArray:
-        """The mask (p,) of the features without penalty or constraint: least squares."""
-        return (self.l1 == 0) & (self.ridge == 0) & (not self.positive)
-
     def exclude(self, features: NDArray) -> Penalty:
         """Return the penalty with the mask `features` (p,) excluded as well."""
         if not features.any():
@@ -96,7 +85,7 @@ class Penalty:
 
     def value(self, w: NDArray) -> NDArray:
         """Return the penalty (...) at w (..., p)."""
-        return np.sum(self._terms(w), axis=-1)
+        return self._terms(w).sum(axis=-1)
 
     def prox(self, u: NDArray, step: NDArray) -> NDArray:
         """Return argmin_w |w - u|^2 / (2 step) + penalty(w), feature by feature, for u (..., p)."""

@@ -70,7 +70,7 @@ class GramProblem:
     def unresolved(self, w: NDArray, features: NDArray) -> NDArray:
         """Return what the loss may gain (...) in `features` (f,) behind the rounding of A'A w.
 
-        That error e is of size EPS |A'A| |w|, and a least-squares step on it gains e'(A'A)^-1 e / 2.
+        That error e is of size EPS |A'A| |w|; a least-squares step on it gains e'(A'A)^-1 e / 2.
         """
         error = EPS * (np.abs(w) @ np.abs(self.matrix[:, features]))
         inverse = np.abs(np.linalg.pinv(self.gram(features), rcond=EPS, hermitian=True))
