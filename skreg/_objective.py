@@ -58,7 +58,7 @@ class Penalty:
         if self.excluded.any():
             l1, ridge = (np.where(self.excluded, 0.0, part) for part in self.finite)
             self.finite = l1, ridge
-        self.has_l1, self.has_ridge = (bool(part.any()) for part in self.finite)
+        self.has_l1, self.has_ridge = bool(self.finite[0].any()), bool(self.finite[1].any())
 
     @classmethod
     def weighted(
@@ -121,17 +121,16 @@ class Penalty:
 
         `rounding` (..., p) is the error of the correlations: by so much they may exceed l1.
         """
-        bound = self.l1 + rounding
-        gap = self._gap_at(
-            self._dual_scale(correlation, bound, self.ridge == 0), w, correlation, residual_norm2
-        )
+        bound, terms = self.l1 + rounding, self._terms(w)
+        scale = self._dual_scale(correlation, bound, self.ridge == 0)
+        gap = self._gap_at(scale, w, terms, correlation, residual_norm2)
         if self.has_ridge and self.has_l1:
             # Where the ridge is tiny its conjugate is steep, and a smaller s may bound better:
             # that of the lasso with the rows sqrt(ridge) added to A.
             augmented = correlation - self.finite[1] * w
             scale = self._dual_scale(augmented, bound, (self.l1 > 0) | (self.ridge == 0))
-            gap = np.minimum(gap, self._gap_at(scale, w, correlation, residual_norm2))
-        return np.minimum(gap, 0.5 * residual_norm2 + self.value(w))  # theta = 0
+            gap = np.minimum(gap, self._gap_at(scale, w, terms, correlation, residual_norm2))
+        return np.minimum(gap, 0.5 * residual_norm2 + terms.sum(axis=-1))  # theta = 0
 
     def _terms(self, w: NDArray) -> NDArray:
         """Return the penalty per feature (..., p); excluded features are zero and cost nothing."""
@@ -148,11 +147,16 @@ class Penalty:
         return np.divide(bound, size, where=beyond, out=np.ones_like(z)).min(axis=-1)
 
     def _gap_at(
-        self, scale: NDArray, w: NDArray, correlation: NDArray, residual_norm2: NDArray
+        self,
+        scale: NDArray,
+        w: NDArray,
+        terms: NDArray,
+        correlation: NDArray,
+        residual_norm2: NDArray,
     ) -> NDArray:
-        """Return the gap (...) for the dual point scale * r."""
+        """Return the gap (...) for the dual point scale * r; `terms` (..., p) are those of w."""
         z = scale[..., None] * correlation
-        fenchel = self._terms(w) - w * z
+        fenchel = terms - w * z
         if self.has_ridge:
             beyond = np.maximum(self.directed(z) - self.l1, 0.0)
             half = np.divide(0.5, self.ridge, where=self.ridge > 0, out=np.zeros_like(self.ridge))

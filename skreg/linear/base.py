@@ -106,7 +106,8 @@ class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        row = table.SOLVERS.get(getattr(self, "solver", "auto"))
+        tags.input_tags.sparse = row is None or row.sparse
         return tags
 
     def _check_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, NDArray, Any]:
@@ -183,15 +184,10 @@ class BaseRegularized(LinearPredictor):
                 moments = collect(self, X, y, sample_weight)
                 return self._solve_moments(moments, coef_init, self.warm_start)
             X, y = check_data(self, X, y, finite=False)
-            weights = check_fit_weights(sample_weight, X)
-            problem = RowDesign.from_data(X, y, weights, self.fit_intercept)
+            if sample_weight is not None:
+                sample_weight = check_fit_weights(sample_weight, X)
+            problem = RowDesign.from_data(X, y, sample_weight, self.fit_intercept)
             return self._solve(problem, X.dtype, coef_init, self.warm_start)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        row = table.SOLVERS.get(self.solver)
-        tags.input_tags.sparse = row is None or row.sparse
-        return tags
 
     def _is_read_in_parts(self, X: Any) -> bool:
         """Whether a fit of X goes by its moments, part by part."""

@@ -245,7 +245,7 @@ class RowDesign:
         for rows in _row_slices(self.X, copies=root is not None):
             left = _rows_of(XS, rows, root)
             product = left.T @ (left if XT is None else _rows_of(XT, rows, root))
-            gram += _dense(product)
+            gram += product if isinstance(product, np.ndarray) else product.toarray()
         if self.uniform:
             gram *= self.root[0] ** 2
         gram -= np.multiply.outer(self.centre[S], self.centre[S if T is None else T])

@@ -34,7 +34,8 @@ def solve(
 
     ValueError if squares of the data overflow.
     """
-    penalty = penalty.exclude(problem.constant)
+    if problem.constant.any():
+        penalty = penalty.exclude(problem.constant)
     best: Solution | None = None
     for name in AUTO[situation(problem, penalty)] if solver == "auto" else [solver]:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -43,7 +44,7 @@ def solve(
             except np.linalg.LinAlgError:  # the data are too ill-conditioned for this solver
                 if solver == "auto":
                     continue
-                found = Solution(np.zeros(problem.coef_shape), np.zeros(()), 1)
+                found = Solution(np.zeros(problem.coef_shape))
             certificate = certify(problem, penalty, found.coef, settings.tol)
         if not np.all(np.isfinite(certificate.gap)):
             raise ValueError(OVERFLOW)

@@ -28,7 +28,7 @@ from scipy import linalg
 from .._objective import Penalty
 from .._solution import Settings, Solution
 from ..problem.protocol import Design, Problem
-from .ridge import EPS, LARGEST_CONDITION, FreeFeatures, add_to_diagonal, uncertified
+from .ridge import EPS, LARGEST_CONDITION, FreeFeatures, add_to_diagonal
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ def solve(
     ridge = penalty.finite[1]
     path = RidgePath(np.zeros_like(ridge), ridge, penalty.excluded)
     found = Dual.of(problem, path) if is_wide(problem, path) else Primal.of(problem, path)
-    return uncertified(found.coefs(np.ones(1))[0], 1)
+    return Solution(found.coefs(np.ones(1))[0])
 
 
 def weighed(path: RidgePath) -> tuple[NDArray, NDArray]:
