@@ -32,7 +32,7 @@ def check_header(estimator: BaseEstimator, X: Any, y: Any = NO_Y, *, reset: bool
     """Check number and names of the features, or note them if `reset`; and that y is not None."""
     if getattr(X, "ndim", None) != 2 or not hasattr(X, "to_delayed"):
         raise ValueError(f"Expected a Dask array or dataframe of 2 dimensions; got {X!r}.")
-    header = np.zeros((1, X.shape[1]))
+    header: Any = np.zeros((1, X.shape[1]))
     if hasattr(X, "columns"):
         import pandas as pd
 

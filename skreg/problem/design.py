@@ -23,14 +23,12 @@ from scipy import sparse
 
 from .gram import EPS, GramProblem, intercept_of
 from .protocol import ALL, Features, Matrix, SparseColumns
-from .validation import check_finite
+from .validation import OVERFLOW, check_finite
 
 FAR = 10.0  # |mean| over the largest deviation; a mean at 10 deviations costs two digits of 16
 SAMPLE = 32  # rows at the ends and between that tell whether a column may be far from zero
 SLICE_BYTES = 2**22  # of rows converted or weighted at a time: half of a usual L2 cache, as float64
 FEW_COLUMNS = 0.1  # share of nonzero coefficients up to which X[:, support] is worth a copy
-
-OVERFLOW = "X or y holds values whose squares overflow float64. Rescale them."
 
 
 @dataclass(frozen=True)

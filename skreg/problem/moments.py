@@ -208,10 +208,6 @@ class Moments:
         """Return how far the means (p,) and (...) of `other` are from these."""
         return other.mean - self.mean, other.target_mean - self.target_mean
 
-    def moved(self, by: NDArray) -> Moments:
-        """Return the moments with `by` (p,) added to each row of X."""
-        return replace(self, mean=self.mean + by)
-
     def problem(self, fit_intercept: bool = True) -> GramProblem:
         """Return the problem that the solvers see: the moments about the means, or about zero."""
         mean, target_mean = self.mean, np.asarray(self.target_mean)

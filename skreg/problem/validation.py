@@ -16,6 +16,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 FLOATS = [np.float64, np.float32]
+OVERFLOW = "X or y holds values whose squares overflow float64. Rescale them."
 
 
 def check_data(
@@ -87,7 +88,7 @@ def check_finite(X: Any) -> None:
 def raise_not_finite(X: Any) -> NoReturn:
     """Raise the ValueError for moments of X (n, p) and a finite y that are not finite."""
     check_finite(X)
-    raise ValueError("X or y holds values whose squares overflow float64. Rescale them.")
+    raise ValueError(OVERFLOW)
 
 
 def check_fit_weights(sample_weight: Any, X: Any) -> NDArray | None:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from .._objective import Penalty
 from .._solution import Settings, Solution
-from ..problem.design import OVERFLOW
 from ..problem.protocol import Problem
+from ..problem.validation import OVERFLOW
 from .certificate import certify
 from .table import SOLVERS, candidates
 
