@@ -302,9 +302,9 @@ def _of_slices(
     estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any, reset: bool
 ) -> Iterator[Moments]:
     """Yield the moments of slices of the rows of a table on disk."""
-    for rows, parts in row_slices.slices(X, y, sample_weight):
+    for rows, (some_X, some_y, weights) in row_slices.slices(X, y, sample_weight):
         with located(f"Rows {rows.start} to {rows.stop - 1}"):
-            yield _of_data(estimator, *parts, reset and rows.start == 0)
+            yield _of_data(estimator, some_X, some_y, weights, reset and rows.start == 0)
 
 
 _Checker = type("Moments", (RegressorMixin, BaseEstimator), {})  # named so in the error messages
