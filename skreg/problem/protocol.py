@@ -111,7 +111,11 @@ class Design(Problem, Protocol):
 
     @property
     def X(self) -> Matrix:
-        """Return the stored design (n, p); A is `root` * (X - mean of X)."""
+        """Return the stored design (n, p); A is `root` * (X - centre)."""
+
+    @property
+    def centre(self) -> NDArray:
+        """Return the weighted means (p,) of the stored X, zeros without an intercept."""
 
     @property
     def root(self) -> NDArray:
