@@ -22,10 +22,9 @@ from numpy.typing import NDArray
 from .._objective import Penalty
 from .._solution import Settings, Solution
 from ..linear.base import BaseRegularized
-from ..problem.design import EPS
 from ..problem.protocol import ALL, Problem
 from ..solvers import certified, spectral
-from ..solvers.certificate import ROUNDING
+from ..solvers.certificate import ACCURACY
 from ..solvers.pivoting import Path, lasso_path
 from ..solvers.pivoting_rows import lasso_path_rows
 from ..solvers.table import LARGE_SIDE, PIVOTING_SIDE
@@ -170,7 +169,11 @@ class PathProblem:
         Where one factorisation serves all strengths, it is kept if that is less.
         """
         ts, spectrum = self.parameter.strength(values), self.spectrum
-        if self.solver == "auto" and spectrum is not None and np.all(spectrum.resolves(ts) & (ts > 0)):
+        if (
+            self.solver == "auto"
+            and spectrum is not None
+            and np.all(spectrum.resolves(ts) & (ts > 0))
+        ):
             return CoefPath.of_spectrum(spectrum, ts), 0.0
         found = self.trace(values, on_rows)
         return CoefPath(found.coefs), found.gap
@@ -193,7 +196,7 @@ class PathProblem:
     def _rounding(self) -> NDArray:
         """The rounding errors (..., p) of correlations."""
         size = self.problem.column_norms2 * np.expand_dims(self.problem.target_norm2, -1)
-        return ROUNDING * EPS * np.sqrt(size)
+        return ACCURACY * np.sqrt(size)
 
     @cached_property
     def spectrum(self) -> spectral.Spectrum | None:
