@@ -145,7 +145,8 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
                 X, y, weights = self._check_data(X, y, sample_weight)
                 routed = self._route(weights, params)
                 data = Data(X, y, weights, self.fit_intercept)
-                self._fit_rows(data, routed, context)
+                with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+                    self._fit_rows(data, routed, context)
             context.call_on_fit_task_end(estimator=self, X=X, y=y)
             return self
 
@@ -255,8 +256,8 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
             )
         if self.criterion == "gcv" and not self._is_quadratic:
             raise ValueError(
-                "criterion='gcv' needs a quadratic penalty: it does not support positive=True or an "
-                "L1 penalty. Use cv=5."
+                "criterion='gcv' needs a quadratic penalty: it does not support positive=True or "
+                "an L1 penalty. Use cv=5."
             )
         if self.per_target and not (
             self._is_quadratic and self.cv is None and self.scoring is None
@@ -280,7 +281,6 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
             raise ValueError(f"cv must be an integer or None to go with {what}; got {self.cv!r}.")
         return N_FOLDS if self.cv is None else int(self.cv)
 
-    @np.errstate(over="ignore", invalid="ignore")  # what is not finite is refused
     def _fit_rows(self, data: Data, routed: dict[str, dict[str, Any]], context: Any) -> None:
         """Choose and fit from rows."""
         model = self._model()

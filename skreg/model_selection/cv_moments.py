@@ -1,4 +1,4 @@
-"""The folds of a cross-validation without rows: lists of moments, and Dask collections in pieces."""
+"""Folds of a cross-validation without rows: lists of moments, and pieces of Dask collections."""
 
 from __future__ import annotations
 

@@ -164,7 +164,8 @@ def _errors(fold: FoldProblem, problem: Problem, coefs: NDArray) -> NDArray:
         errors = _errors_of_moments(fold.train, fold.test, coefs, problem.fit_intercept)
         if fold.data is None or np.min(errors) > DIGITS * np.max(fold.test.target_norm2):
             return errors.reshape(len(errors), -1).mean(axis=1)
-    assert fold.data is not None and fold.fold is not None
+    assert fold.data is not None
+    assert fold.fold is not None
     data, test = fold.data, fold.fold.test
     predictions = data.predictions(test, coefs, problem.intercept(coefs))
     squares = np.square(data.y[test].T - predictions)
@@ -188,7 +189,8 @@ def _user_scores(
     model: BaseRegularized, fold: FoldProblem, problem: Problem, coefs: NDArray, scorer: Scorer
 ) -> list[float]:
     """Return the user's scores of coefs (m, ..., p) on the test rows."""
-    assert fold.data is not None and fold.fold is not None
+    assert fold.data is not None
+    assert fold.fold is not None
     test = fold.fold.test
     X, y = fold.data.X[test], fold.data.y[test]
     scores = []

@@ -90,6 +90,9 @@ class Problem(Protocol):
     def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
         """Return A'(b - A w) (..., p) and |b - A w|^2 (...) for w (..., p)."""
 
+    def unresolved(self, w: NDArray, features: NDArray) -> NDArray:
+        """Return what the loss may gain (...) in `features` (f,) behind the rounding of moments."""
+
     def gram(self, S: Features, T: Features | None = None) -> NDArray:
         """Return A_S'A_T (|S|, |T|); T is S by default."""
 
