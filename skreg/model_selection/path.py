@@ -52,6 +52,11 @@ class RegularizationPath:
         Newton steps or refinements taken at each value.
     feature_names : ndarray of shape (n_features,) or None
         The names of the features, if X had string column names.
+    knots : ndarray of shape (n_knots,) or None
+        The strengths at which a feature enters or leaves, descending. None if the path was not
+        followed from knot to knot.
+    entered : ndarray of shape (n_knots,) or None
+        The feature j that enters at each knot, or ~j if it leaves.
 
     See Also
     --------
@@ -78,6 +83,8 @@ class RegularizationPath:
     dual_gaps: NDArray
     n_iters: NDArray
     feature_names: NDArray | None = None
+    knots: NDArray | None = None
+    entered: NDArray | None = None
 
 
 def regularization_path(
