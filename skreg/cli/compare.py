@@ -26,7 +26,7 @@ from ..linear.l2 import L2Regressor
 from ..model_selection.dropout_cv import DropoutRegressorCV
 from ..model_selection.l1_cv import L1RegressorCV
 from ..model_selection.l2_cv import L2RegressorCV
-from .cells import InputError as InputError  # for the figure
+from .cells import InputError as InputError
 from .reading import Table
 
 FOLDS = KFold(5, shuffle=True, random_state=0)  # the outer ones, and those of the L1 searches
@@ -41,16 +41,12 @@ class Candidate:
     search: BaseEstimator
     parameter: str = ""
     grid: str = ""
-    model: type[BaseEstimator] = LinearRegression
+    estimator: BaseEstimator | None = None
 
     @property
     def name(self) -> str:
         """The name in the table."""
         return type(self.search).__name__
-
-    def at(self, strength: float) -> BaseEstimator:
-        """Return the unfitted model at one strength."""
-        return self.model(**{self.parameter: strength})
 
 
 @dataclass(frozen=True)
@@ -83,18 +79,15 @@ def candidates(y: np.ndarray) -> list[Candidate]:
     Ridge's `alpha` is the number of rows times `l2_lambda`. The two L1 searches make the same grid
     of 100 values, from the least that leaves no coefficient down to a thousandth of it.
     """
+    alphas, rates = len(y) * RIDGES, RIDGES / (1 + RIDGES)
+    ridge, dropout = L2RegressorCV(RIDGES), DropoutRegressorCV(rates)
     return [
         Candidate(LinearRegression()),
-        Candidate(RidgeCV(len(y) * RIDGES), "alpha", "alphas"),
-        Candidate(L2RegressorCV(RIDGES), "l2_lambda", "lambdas_", L2Regressor),
-        Candidate(
-            DropoutRegressorCV(RIDGES / (1 + RIDGES)),
-            "dropout_rate",
-            "dropout_rates_",
-            DropoutRegressor,
-        ),
+        Candidate(RidgeCV(alphas), "alpha", "alphas"),
+        Candidate(ridge, "l2_lambda", "lambdas_", L2Regressor()),
+        Candidate(dropout, "dropout_rate", "dropout_rates_", DropoutRegressor()),
         Candidate(LassoCV(cv=FOLDS), "alpha", "alphas_"),
-        Candidate(L1RegressorCV(cv=FOLDS), "l1_lambda", "lambdas_", L1Regressor),
+        Candidate(L1RegressorCV(cv=FOLDS), "l1_lambda", "lambdas_", L1Regressor()),
     ]
 
 
