@@ -40,7 +40,7 @@ the comparison:
             L1RegressorCV try 100 by 5 folds, the others 33 by leaving out each row in turn
   search    the median time of such a choice, in seconds"""
 
-LINE = "{:<18}  {:>16}  {:>20}  {:<22}  {:>9}  {:>8}"
+LINE = "{:<18}  {:>16}  {:>17}  {:<22}  {:>9}  {:>8}"
 RIVALS = {"L1RegressorCV": "LassoCV", "L2RegressorCV": "RidgeCV", "DropoutRegressorCV": "RidgeCV"}
 
 

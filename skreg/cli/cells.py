@@ -111,6 +111,8 @@ def numbers(cells: "pd.Series", decimal: str) -> "tuple[pd.Series, str]":
     thousands = {".": ",", ",": "."}[decimal]
     marked = cells.str.contains(thousands, regex=False)
     plain = pd.to_numeric(cells.mask(marked), errors="coerce").astype(float)
+    if plain.notna().all():
+        return plain, ""
     others = pd.Series(cells[plain.isna()].unique(), dtype=object)
     parts = others.str.extract(NUMBER[decimal])
     digits = parts[0].str.replace("\u2212", "-").str.replace(rf"[^-+\deE{decimal}]", "", regex=True)

@@ -117,7 +117,10 @@ def _timed_fit(
         start = time.perf_counter()
         search.fit(X, y)
         seconds = time.perf_counter() - start
-    return search, seconds, count_unconverged(caught)
+    others = [w for w in caught if not issubclass(w.category, ConvergenceWarning)]
+    for other in others:
+        warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
+    return search, seconds, len(caught) - len(others)
 
 
 def _result(candidate: Candidate, runs: list[tuple]) -> Result:
@@ -138,14 +141,6 @@ def _result(candidate: Candidate, runs: list[tuple]) -> Result:
         float(np.median(seconds)),
         sum(unconverged),
     )
-
-
-def count_unconverged(caught: list[warnings.WarningMessage]) -> int:
-    """Return how many caught warnings say that a fit did not converge; pass on the others."""
-    others = [w for w in caught if not issubclass(w.category, ConvergenceWarning)]
-    for other in others:
-        warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
-    return len(caught) - len(others)
 
 
 def spread(values: np.ndarray) -> str:
