@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 OPENERS: dict[str, Callable[..., IO[str]]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 ENCODINGS = ["utf-8-sig", "utf-16", "cp1252"]  # the second one only fits a file that says so
 SEPARATORS = {",": ",", ";": ";", "\t": "\t", "|": "|", " ": r"\s+"}  # as pandas writes them
-SAMPLE = 1000  # different cells of a column that are looked at for the decimal mark
+HEADER = 10**6  # characters, at most, of the line of names
+SAMPLE = 1000  # cells with a mark that are looked at in each column
 NUMBER = {  # a number and its unit, by the decimal mark; thousands marks stand before three digits
     mark: re.compile(
         rf"^([-+\u2212]?[$€£¥]? ?(?:(?:[1-9]\d{{0,2}}(?:[{other}\s'\u2019]\d{{3}})+|\d+)"
@@ -62,25 +63,26 @@ def split(path: str, text: str, sep: str | None, target: str) -> "tuple[pd.DataF
     if first.startswith("sep="):  # the line by which Excel says its separator
         sep, text = sep or first.rstrip("\r").removeprefix("sep="), rest
 
-    def read(sep: str, **options) -> pd.DataFrame:
+    def read(text: str, sep: str, **options) -> pd.DataFrame:
         options |= {"sep": SEPARATORS.get(sep, sep), "skipinitialspace": True}
         return pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, **options)
 
     try:
         headers = {
-            guess: read(guess, header=None, nrows=1).iloc[0].str.strip().tolist()
+            guess: read(text[:HEADER], guess, header=None, nrows=1).iloc[0].str.strip().tolist()
             for guess in ([sep] if sep else SEPARATORS)
         }
         widest = max(headers, key=lambda guess: len(headers[guess]))
         sep = next((guess for guess in headers if target in headers[guess]), widest)
         check_name(target, headers[sep], f"{path} has no column")
-        if headers[sep].count(target) > 1:
-            raise InputError(f"{path} has several columns {target!r}: rename all but one of them")
-        cells = read(sep, low_memory=False)
+        cells = read(text, sep, low_memory=False)
     except ValueError as error:
         reason = str(error).split("error: ")[-1]
         raise InputError(f"cannot read {path} as CSV: {reason}") from error
     names = cells.columns.str.strip()
+    twice = [target] * (headers[sep].count(target) - 1) + names[names.duplicated()].tolist()
+    if twice:
+        raise InputError(f"{path} has several columns {twice[0]!r}: rename all but one of them")
     if not isinstance(cells.index, pd.RangeIndex):  # pandas takes cells without a name as labels
         cells = cells.reset_index()
         if (cells.iloc[:, len(names) :] != "").any(axis=None):
@@ -127,7 +129,7 @@ def decimal_mark(cells: "pd.DataFrame", sep: str) -> str:
     """Return the decimal mark: the one under which the cells that look like numbers are numbers."""
     seen: dict[str, str] = {}  # a number that is one by this mark only; by "": by either mark
     for name in cells:
-        column = cells[name].drop_duplicates()
+        column = cells[name]
         marked = column[column.str.contains(r"\d[.,]|[.,]\d")][:SAMPLE]
         point, comma = (numbers(marked, mark)[0] for mark in ".,")
         if (point.isna() & comma.isna()).mean() < 0.5:  # else dates, addresses and the like

@@ -29,7 +29,7 @@ N_NOTES = 5  # at most so many rows at the end are notes or totals below the tab
 MIN_ROWS = 10  # each of 5 test folds needs two rows for its R2
 HUGE = 1e100  # a number beyond this has no usable square and counts as missing
 MISSING = re.compile(
-    r"\?*|-+|n/?a|n\.a\.|nan|null|none|<na>|[-+]?inf(inity)?"
+    r"\?*|[-\u2013\u2014]+|\.+|n/?a|n\.a\.|nan|null|none|<na>|[-+]?inf(inity)?"
     r"|#(n/a|div/0!|value!|ref!|num!|name\?|null!)",  # the errors of a spreadsheet
     re.IGNORECASE,
 )
@@ -109,9 +109,10 @@ def read_table(
 def _parse(cells: "pd.Series", decimal: str) -> "pd.DataFrame":
     """Return for each cell its text, its number, and whether it is missing or odd: neither."""
     values, unit = numbers(cells, decimal)
-    blank = cells.map({cell: bool(MISSING.fullmatch(cell)) for cell in cells.unique()})
+    others = cells[values.isna()].unique()
+    blank = cells.isin([cell for cell in others if MISSING.fullmatch(cell)])
     column = cells.to_frame("cell").assign(value=values.where(values.abs() < HUGE), unit=unit)
-    column["missing"] = column.value.isna() & (blank.astype(bool) | values.notna())
+    column["missing"] = column.value.isna() & (blank | values.notna())
     column["odd"] = column.value.isna() & ~column.missing
     return column
 

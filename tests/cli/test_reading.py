@@ -248,6 +248,7 @@ def test_row_numbers_have_no_name(read, houses):
 
 def test_a_name_that_stands_twice(read, houses):
     assert "several columns 'price'" in refused(read, houses.lines(head="price,rooms,price"))
+    assert "several columns 'sqm'" in refused(read, houses.lines(head="sqm ,sqm,price"))
     assert read(houses.lines(head="sqm,sqm,price")).columns == ["sqm", "sqm.1"]
 
 
