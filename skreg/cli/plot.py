@@ -16,14 +16,13 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ..model_selection.path import regularization_path
 from ..plotting.display import RegularizationPathDisplay
-from .compare import SHARES, InputError, Result, Table, candidates, spread
+from .compare import RIDGES, SHARES, InputError, Result, Table, candidates, spread
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 N_STRENGTHS = 60
-ODDS = np.logspace(-4, 3, N_STRENGTHS)  # L2 strengths, and dropout's q / (1 - q)
 N_NAMED = 7  # features
 
 
@@ -68,14 +67,16 @@ def draw(table: Table, results: list[Result]) -> "Figure":
     X, sd = prepare.transform(table.X), table.y.std()
     names = prepare.get_feature_names_out(table.columns)
     names = [name.removeprefix("number__").removeprefix("category__") for name in names]
+    odds = np.geomspace(RIDGES[0], RIDGES[-1], N_STRENGTHS)
     grids = {
         "l1_lambda": sd * np.geomspace(SHARES[0], SHARES[-1], N_STRENGTHS),
-        "l2_lambda": ODDS,
-        "dropout_rate": ODDS / (1 + ODDS),
+        "l2_lambda": odds,
+        "dropout_rate": odds / (1 + odds),
     }
-    models = [model for model in candidates(table.y) if model.parameter in grids]
     paths, titles = [], []
-    for model in models:
+    for model in candidates(table.y):
+        if model.parameter not in grids:
+            continue
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ConvergenceWarning)
             paths.append(regularization_path(model.estimator, X, table.y, grids[model.parameter]))
@@ -104,11 +105,10 @@ def _draw_scores(ax: "Axes", results: list[Result]) -> None:
     """Draw each model's R2: its folds, and their mean with one standard deviation to both sides."""
     from ..plotting.drawing import COLORS, GREY
 
-    look = {"color": COLORS[0], "markersize": 9, "capsize": 5, "linewidth": 2}
     for place, result in enumerate(results):
         mean, sd = result.r2.mean(), result.r2.std(ddof=1)
         ax.plot(result.r2, np.full(len(result.r2), place), "o", color=GREY, markersize=5)
-        ax.errorbar(mean, place, xerr=sd, fmt="o", **look)
+        ax.errorbar(mean, place, xerr=sd, fmt="o", color=COLORS[0], ms=9, capsize=5, lw=2)
     labels = [f"{result.name}\n{spread(result.r2)}" for result in results]
     ax.set_yticks(range(len(results)), labels)
     ax.invert_yaxis()

@@ -161,9 +161,10 @@ class CVDisplay:
                 "estimator must be an L1RegressorCV, L2RegressorCV or DropoutRegressorCV, or a "
                 f"Pipeline that ends in one, not {type(cv).__name__}."
             )
-        parameter, values, chosen = inputs.grid_of(cv)
+        parameter, values, chosen = inputs.grid_of(cv, None)
         mean, se, name = _chosen_by(cv)
-        coefs = cv.coef_path_.reshape(len(values), -1, cv.coef_path_.shape[-1])
+        coefs = cv.coef_path_
+        coefs = coefs.reshape(len(coefs), -1, coefs.shape[-1])
         display = cls(
             parameter=parameter,
             values=values,
@@ -178,7 +179,7 @@ class CVDisplay:
 
 def _chosen_by(cv: BaseCV) -> tuple[NDArray, NDArray | None, str]:
     """Return the means (m,) that an estimator chose by, their standard errors, and their name."""
-    if hasattr(cv, "criterion_path_"):
+    if cv.criterion is not None:
         return cv.criterion_path_, None, cv.criterion.upper()
     if not hasattr(cv, "score_path_"):
         return cv.mse_mean_, None if np.isnan(cv.mse_se_).all() else cv.mse_se_, MSE

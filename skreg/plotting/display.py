@@ -172,13 +172,14 @@ class RegularizationPathDisplay:
         """
         if not isinstance(path, RegularizationPath):
             raise TypeError(f"path must be a RegularizationPath, not {type(path).__name__}.")
+        coefs, knots = inputs.one_target(path.coefs, path.knots, target)
         display = cls(
             parameter=path.parameter,
             values=path.values,
-            coefs=inputs.coefs_of_target(path.coefs, target),
+            coefs=coefs,
             feature_names=path.feature_names if feature_names is None else feature_names,
             chosen=chosen,
-            knots=path.knots,
+            knots=knots,
         )
         return display.plot(ax, **plot_options)
 
@@ -234,7 +235,7 @@ class RegularizationPathDisplay:
 
         steps, model = inputs.split_pipeline(estimator)
         if isinstance(model, BaseCV):
-            parameter, values, own_chosen = inputs.grid_of(model)
+            parameter, values, own_chosen = inputs.grid_of(model, target)
             coefs, knots, names = model.coef_path_, None, getattr(model, "feature_names_in_", None)
         elif not isinstance(model, BaseRegularized):
             raise TypeError(
@@ -252,10 +253,11 @@ class RegularizationPathDisplay:
             own_chosen = {f"{own:.3g}": own} if is_on_path else {}
         with suppress(AttributeError):  # there are no steps, or one does not name its features
             names = steps.get_feature_names_out()
+        coefs, knots = inputs.one_target(coefs, knots, target)
         display = cls(
             parameter=parameter,
             values=values,
-            coefs=inputs.coefs_of_target(coefs, target),
+            coefs=coefs,
             feature_names=names if feature_names is None else feature_names,
             chosen=own_chosen if chosen is None else chosen,
             knots=knots,

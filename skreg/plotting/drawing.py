@@ -25,6 +25,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation, Text
+from matplotlib.transforms import Bbox
 
 from .inputs import SCALES, check_strengths
 
@@ -33,7 +34,6 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 STYLES = ("-", "--", "-.", ":")  # one after the other, as the colours are used up
 GREY, DARK_GREY = "#BBBBBB", "#444444"
 DARKER = 0.65  # factor on a name's colour, for the contrast of 4.5:1 that WCAG asks of text
-TEXT = {"fontsize": "small", "textcoords": "offset points", "parse_math": False}
 LINE = 1.35 * FontProperties(size="small").get_size_in_points()  # points, height of a line of text
 LEADER, PAD = 14.0, 3.0  # points from a line to its name, and around the name of a mark
 NAME_LENGTH, NAMES_MOST = 20, 0.4  # characters; share of the width of the axes
@@ -86,7 +86,7 @@ def draw_counts(ax: Axes, values: NDArray, counts: NDArray) -> Axes | None:
     top.xaxis.set_label_position("top")
     top.set_xlabel("Number of nonzero coefficients", fontsize="small")
     x = ax.get_xaxis_transform().transform(np.column_stack([values, 0 * values]))[:, 0]
-    gap, shown = ax.bbox.width / max(top.xaxis.get_tick_space(), 2), []
+    gap, shown = ax.bbox.width / max(top.xaxis.get_tick_space(), 2), list[int]()
     for place in np.argsort(-x).tolist():  # from the right
         if not shown or x[shown[-1]] - x[place] >= gap:
             shown.append(place)
@@ -106,7 +106,10 @@ def make_room(axis: Axis, share: float) -> None:
     scale = axis.get_transform()
     start, end = scale.transform(axis.get_view_interval())
     limits = scale.inverted().transform(np.array([start, start + (end - start) / (1 - share)]))
-    axis.axes.set(**{f"{axis.axis_name}lim": limits})
+    if axis is axis.axes.xaxis:
+        axis.axes.set_xlim(*limits)
+    else:
+        axis.axes.set_ylim(*limits)
 
 
 def draw_paths(
@@ -115,8 +118,9 @@ def draw_paths(
     """Draw the named ones of the paths (m, p) at x (m,) in colour, the others in thin grey."""
     others = np.setdiff1d(np.flatnonzero(paths.any(axis=0)), named)
     curves = [np.column_stack([x, paths[:, feature]]) for feature in others]
-    rest = ax.add_collection(LineCollection(curves, colors=GREY, linewidths=0.6, zorder=1.5))
-    lines = []
+    rest = LineCollection(curves, colors=GREY, linewidths=0.6, zorder=1.5)
+    ax.add_collection(rest)
+    lines: list[Line2D] = []
     for place, feature in enumerate(named):
         lines += ax.plot(x, paths[:, feature], linewidth=1.6, zorder=3)
         style = STYLES[place // len(COLORS) % len(STYLES)]
@@ -132,13 +136,14 @@ def draw_marks(
     names: dict[float, str] = {}
     for name, value in (chosen or {}).items():
         names[value] = f"{names[value]} = {name}" if value in names else str(name)
-    lines, texts, boxes = [], [], []
+    lines, texts, boxes = list[Line2D](), list[Annotation](), list[Bbox]()
     for place, value in enumerate(sorted(names, reverse=True)):
         style = ("--", ":", "-.")[(len(names) - 1 - place) % 3]
         lines.append(ax.axvline(value, color=DARK_GREY, linestyle=style, linewidth=1, zorder=2))
         lines[-1].set(**(given or {}))
-        text = ax.annotate(names[value], (value, 1), (0, 0), ax.get_xaxis_transform(), **TEXT)
-        text.set(color=DARK_GREY, va="top", annotation_clip=True)
+        frame = ax.get_xaxis_transform()
+        text = ax.annotate(names[value], (value, 1), (0, 0), frame, "offset points")
+        text.set(color=DARK_GREY, va="top", fontsize="small", parse_math=False)
         text.set_bbox({"facecolor": ax.get_facecolor(), "edgecolor": "none", "pad": 1})
         # The leftmost of several names goes to the left of its line, the others to the right.
         sides = ("right", "left") if place == 0 and len(names) > 1 else ("left", "right")
@@ -160,11 +165,13 @@ def write_names(ax: Axes, lines: Sequence[Line2D], names: Sequence[str]) -> list
     width, pixels = NAMES_MOST * ax.bbox.width, ax.figure.dpi / 72
     length = min(NAME_LENGTH, int(width / (0.5 * LINE * pixels)))
     leader = {"arrowstyle": "-", "linewidth": 0.6, "shrinkA": 1, "shrinkB": 0, "relpos": (0, 0.5)}
-    texts = []
+    texts: list[Annotation] = []
     for line, name in zip(lines, names, strict=True):
-        end, arrow = line.get_xydata()[-1], {**leader, "color": line.get_color()}
-        text = ax.annotate(shorten(name, length), end, (LEADER, 0), arrowprops=arrow, **TEXT)
-        text.set(color=DARKER * np.array(to_rgb(line.get_color())), va="center")
+        end, short = tuple(np.asarray(line.get_xydata())[-1]), shorten(name, length)
+        arrow = {**leader, "color": line.get_color()}
+        text = ax.annotate(short, end, (LEADER, 0), "data", "offset points", arrow)
+        color = tuple(DARKER * np.array(to_rgb(line.get_color())))
+        text.set(color=color, va="center", fontsize="small", parse_math=False)
         texts.append(text)
     if texts:
         widest = max(Text.get_window_extent(text).width for text in texts)

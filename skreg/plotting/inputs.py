@@ -22,34 +22,38 @@ def check_strengths(parameter: str, values: ArrayLike, name: str) -> NDArray:
     """Return values (m,) of the parameter as floats, in the order given."""
     if parameter not in SCALES:
         raise ValueError(f"parameter must be one of {list(SCALES)}; got {parameter!r}.")
-    values = check_array(values, dtype=np.float64, ensure_2d=False, input_name=name)
+    checked = check_array(values, dtype=np.float64, ensure_2d=False, input_name=name)
     limit = 1.0 if SCALES[parameter] == "logit" else np.inf
-    if values.ndim != 1 or np.any((values < 0) | (values >= limit)):
+    if checked.ndim != 1 or np.any((checked < 0) | (checked >= limit)):
         raise ValueError(f"{name} must be a 1D array of numbers in [0, {limit:g}).")
-    return values
+    return checked
 
 
 def check_features(features: int | str | Sequence[int | str], names: list[str]) -> list[int]:
     """Return the columns of features given by column or by name, each once."""
-    given = [features] if isinstance(features, (str, Integral)) else features
-    columns = [names.index(feature) if feature in names else feature for feature in given]
-    for column in columns:
-        if not isinstance(column, Integral) or not 0 <= column < len(names):
+    columns: dict[int, None] = {}
+    for feature in [features] if isinstance(features, (str, int, np.integer)) else features:
+        column = names.index(str(feature)) if feature in names else feature
+        if not isinstance(column, (int, np.integer)) or not 0 <= column < len(names):
             raise ValueError(
-                f"features contains {column!r}, which is neither a feature's name nor a column "
+                f"features contains {feature!r}, which is neither a feature's name nor a column "
                 f"from 0 to {len(names) - 1}."
             )
-    return list(dict.fromkeys(columns))
+        columns[int(column)] = None
+    return list(columns)
 
 
-def coefs_of_target(coefs: NDArray, target: int | None) -> NDArray:
-    """Return the coefficients (m, p) of one target out of coefs (m, [targets,] p)."""
+def one_target(
+    coefs: NDArray, knots: NDArray | list[NDArray] | None, target: int | None
+) -> tuple[NDArray, NDArray | None]:
+    """Return the coefficients (m, p) and knots (k,) of a target out of coefs (m, [targets,] p)."""
     coefs = coefs.reshape(len(coefs), -1, coefs.shape[-1])
     last = coefs.shape[1] - 1
     if target is None and last > 0:
         raise ValueError(f"The path is of {last + 1} targets; choose one by `target`, 0 to {last}.")
     target = 0 if target is None else target
-    return coefs[:, check_scalar(target, "target", Integral, min_val=0, max_val=last)]
+    check_scalar(target, "target", Integral, min_val=0, max_val=last)
+    return coefs[:, target], knots[target] if isinstance(knots, list) else knots
 
 
 def split_pipeline(estimator: BaseEstimator) -> tuple[Pipeline | None, BaseEstimator]:
@@ -59,13 +63,20 @@ def split_pipeline(estimator: BaseEstimator) -> tuple[Pipeline | None, BaseEstim
     return (estimator[:-1] if len(estimator) > 1 else None), estimator[-1]
 
 
-def grid_of(cv: BaseCV) -> tuple[str, NDArray, dict[str, float]]:
-    """Return the parameter that was chosen, the values (m,) tried, and the chosen ones by name."""
+def grid_of(cv: BaseCV, target: int | None) -> tuple[str, NDArray, dict[str, float]]:
+    """Return the parameter that was chosen, the values (m,) tried, and the chosen ones by name.
+
+    Values that were chosen for each target are left out if `target` is None.
+    """
     check_is_fitted(cv)
     parameter, grid = cv._regressor._path_parameter, cv._grid_parameter
     best = "best" if hasattr(cv, "score_path_") else "min"
     attributes = {best: f"{grid[:-1]}_min_", "1-SE": f"{grid[:-1]}_1se_"}
-    if hasattr(cv, "criterion_path_"):
+    if cv.criterion is not None:
         attributes = {cv.criterion.upper(): f"{parameter}_"}
-    chosen = {name: getattr(cv, own) for name, own in attributes.items() if hasattr(cv, own)}
+    chosen = {}
+    for name, own in attributes.items():
+        values = np.ravel(getattr(cv, own, []))  # one, or one for each target
+        if len(values) == 1 or (len(values) and target is not None):
+            chosen[name] = float(values[min(target or 0, len(values) - 1)])
     return parameter, getattr(cv, f"{grid}_"), chosen
