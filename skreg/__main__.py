@@ -26,6 +26,8 @@ examples:
   python -m skreg houses.csv --target price --drop id --plot houses.png
   python -m skreg houses.csv --target price --sep ";" --decimal , --encoding cp1252
 
+Separator, decimal mark and encoding are found out unless the file leaves a doubt about them.
+
 the columns, as the command says of each:
   number    also with thousands marks, a currency or a unit; up to 5% of the cells may be something
             else, such as <30, and count as missing; the median takes the place of missing ones
@@ -96,9 +98,14 @@ def _parser() -> _Parser:
     )
     parser.add_argument("csv", nargs="?", help="a CSV file (needs pandas); default: diabetes data")
     parser.add_argument("--target", metavar="COLUMN", help="the column of numbers to predict")
-    parser.add_argument("--sep", metavar="CHARACTER", type=_separator, help="or tab, or space")
-    parser.add_argument("--decimal", choices=[".", ","], help="the decimal mark")
-    parser.add_argument("--encoding", metavar="NAME", help="such as cp1252, mac_roman or cp1251")
+    parser.add_argument(
+        "--sep",
+        metavar="CHARACTER",
+        type=_separator,
+        help="what is between columns; also tab, space",
+    )
+    parser.add_argument("--decimal", metavar="MARK", choices=[".", ","], help=". or ,")
+    parser.add_argument("--encoding", metavar="NAME", help="such as cp1251 or mac_roman")
     parser.add_argument(
         "--drop",
         metavar="COLUMN",

@@ -22,17 +22,22 @@ def invented(table):
     ]
 
 
-def test_figure_shows_paths_scores_and_names_apart():
+@pytest.fixture(scope="module")
+def figure():
+    table = load_builtin()
+    return draw(table, invented(table))
+
+
+def test_figure_shows_paths_scores_and_names_apart(figure):
     agg = pytest.importorskip("matplotlib.backends.backend_agg")
     Text = pytest.importorskip("matplotlib.text").Text
-    table = load_builtin()
-    figure = draw(table, invented(table))
+    columns = load_builtin().columns
     renderer = agg.FigureCanvasAgg(figure).get_renderer()
     figure.draw(renderer)
     assert len(figure.axes) == 4
     assert figure.axes[-1].get_title() == "R2 out of fold"
     for ax in figure.axes[:3]:
-        names = [text for text in ax.texts if text.get_text() in table.columns]
+        names = [text for text in ax.texts if text.get_text() in columns]
         boxes = [Text.get_window_extent(text, renderer) for text in names]  # without the line
         boxes.sort(key=lambda box: box.y0)
         assert len(names) == 7
@@ -40,7 +45,8 @@ def test_figure_shows_paths_scores_and_names_apart():
         assert max(box.x1 for box in boxes) <= figure.bbox.x1
 
 
-def test_figure_is_saved(monkeypatch, tmp_path, capsys):
+def test_figure_is_saved(figure, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(plotting, "draw", lambda table, results: figure)
     monkeypatch.setattr(command, "compare", invented)
     assert command.main(["--plot", str(tmp_path / "out.png")]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"figure: {tmp_path / 'out.png'}"
