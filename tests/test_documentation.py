@@ -62,6 +62,16 @@ def test_every_page_of_the_guide_shows_its_formula_picture_and_code():
         assert formula < picture < code
 
 
+def test_the_contribution_guide_says_what_each_folder_holds():
+    page = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
+    table = page.partition("## Where things are")[2].partition("Each module")[0]
+    named = re.findall(r"^\| `([\w.]+/?)` \|", table, flags=re.MULTILINE)
+    package = Path(skreg.__file__).parent
+    folders = [f"{path.parent.name}/" for path in package.glob("*/__init__.py")]
+    modules = [path.name for path in package.glob("*.py") if path.name != "__init__.py"]
+    assert sorted(named) == sorted([*folders, *modules])
+
+
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *MARKDOWN])
 def test_the_links_to_files_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
