@@ -111,10 +111,12 @@ def test_the_recipes_for_keeping_models_run(tmp_path, monkeypatch):
     for model in (names["model"], names["again"]):
         assert_allclose(model.coef_, expected.coef_, rtol=1e-8)
     listed = dict(re.findall(r"^\| `(\w+)` \| `([\w.]+)` \|$", text, flags=re.MULTILINE))
+    path = re.search(r"`([\w.]+\.CoefPath)`", text)[1]
     assert set(listed) == {name for name in skreg.__all__ if "Regressor" in name}
     for name, trusted in listed.items():
         model = getattr(skreg, name)().fit(X, y)
         data = io.dumps(model)
-        assert io.get_untrusted_types(data=data) == [trusted]
-        loaded = io.loads(data, trusted=[trusted])
+        types = [trusted, *([path] if name.endswith("CV") else [])]
+        assert io.get_untrusted_types(data=data) == types
+        loaded = io.loads(data, trusted=types)
         assert_array_equal(loaded.predict(X), model.predict(X))
