@@ -13,14 +13,14 @@ from sklearn.base import _fit_context
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .. import solvers
 from ..problem.moments import Moments, collect
+from ..solvers import table
 from .base import BaseRegularized, unchanged_on_error
 
 
 def _takes_moments(estimator: BaseRegularized) -> bool:
     """Whether the solver does without rows; if not, ValueError says so."""
-    solvers.check_without_rows(estimator.solver)
+    table.check_without_rows(estimator.solver)
     return True
 
 
@@ -137,7 +137,7 @@ class IncrementalRegressor(BaseRegularized):
             msg="This %(name)s keeps no moments to fit again. Those of partial_fit and fit_moments "
             "are kept, those of a fit on rows in memory are not.",
         )
-        row = solvers.SOLVERS.get(self.solver)
+        row = table.SOLVERS.get(self.solver)
         exact = row is None or row.exact
         with unchanged_on_error(self):
             return self._solve_moments(self.moments_, None, warm=self.warm_start or exact)

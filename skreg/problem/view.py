@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _linalg
-from .gram import KeptGram
+from .kept_gram import KeptGram
 
 
 class View:

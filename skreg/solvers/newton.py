@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from .._linalg import EPS
 from .._objective import Penalty
 from .._solution import Solution
-from ..problem.gram import KeptGram
+from ..problem.kept_gram import KeptGram
 from .descent import Columns, descend
 from .finish import Quadratic, finish
 

@@ -22,7 +22,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from .._objective import Penalty, dropout_ridge
 from .._solution import Solution
-from ..problem.rows import Rows
+from ..problem.rows import Rows  # stand-in
 
 Evaluate = Callable[[NDArray], tuple[NDArray, NDArray]]
 """Takes w (..., p) to A'r (..., p) and |r|^2 (...)."""

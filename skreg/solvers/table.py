@@ -1,0 +1,147 @@
+"""The solvers: one table is the dispatch, the list of valid names and the parameters of the tests.
+
+To add a solver, write `run(problem, penalty, start, settings) -> Solution` and give it a row.
+"auto" tries the exact ones that suit the problem, in the order of the table, until the certificate
+of one is within the tolerance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from .._objective import Penalty
+from .._solution import Solution
+from ..problem.protocol import Problem
+from . import loops, pivoting, ridge, working_set
+
+LARGE_SIDE = 5000  # of a sparse X: up to this smaller side a factorisation beats iterations
+PIVOTING_SIDE = 300  # features up to which pivoting beats the working set, see docs/benchmarks
+
+
+@dataclass(frozen=True)
+class Solver:
+    """One row of the table: how to run it, for which estimators, and what it can take."""
+
+    run: Callable[..., Solution]
+    families: frozenset[str]
+    remedy: str
+    suits: Callable[[Problem, Penalty], bool]  # whether "auto" tries it
+    exact: bool = True
+    l1: bool = False
+    positive: bool = False
+    rows: bool = False  # needs the rows themselves: no fit from moments
+    sparse: bool = True
+
+
+def _is_quadratic(penalty: Penalty) -> bool:
+    """Whether the minimiser is the solution of one linear system."""
+    return not (penalty.has_l1 or penalty.positive)
+
+
+def _is_large_and_sparse(problem: Problem) -> bool:
+    """Whether X is sparse and its smaller side too large to factor."""
+    return problem.is_sparse and min(problem.shape) > LARGE_SIDE
+
+
+def _suits_cholesky(problem: Problem, penalty: Penalty) -> bool:
+    tall = not problem.has_rows or problem.shape[0] >= problem.n_features
+    return _is_quadratic(penalty) and tall and not _is_large_and_sparse(problem)
+
+
+def _suits_dual(problem: Problem, penalty: Penalty) -> bool:
+    wide = problem.has_rows and problem.shape[0] < problem.n_features
+    return _is_quadratic(penalty) and wide and not _is_large_and_sparse(problem)
+
+
+def _suits_svd(problem: Problem, penalty: Penalty) -> bool:
+    return _is_quadratic(penalty) and problem.has_rows and not problem.is_sparse
+
+
+def _suits_cg(problem: Problem, penalty: Penalty) -> bool:
+    return _is_quadratic(penalty) and problem.has_rows and problem.is_sparse
+
+
+def _suits_pivoting(problem: Problem, penalty: Penalty) -> bool:
+    return not _is_quadratic(penalty) and problem.n_features <= PIVOTING_SIDE
+
+
+def _suits_working_set(problem: Problem, penalty: Penalty) -> bool:
+    return not _is_quadratic(penalty)
+
+
+def _never(problem: Problem, penalty: Penalty) -> bool:
+    return False
+
+
+_ALL, _QUADRATIC = frozenset({"l1", "l2", "dropout"}), frozenset({"l2", "dropout"})
+_INEXACT = "Increase max_iter, or use solver='auto', which is exact."
+
+SOLVERS = {
+    "cholesky": Solver(ridge.cholesky, _QUADRATIC, "Use solver='svd'.", _suits_cholesky),
+    "dual": Solver(ridge.dual, _QUADRATIC, "Use solver='svd'.", _suits_dual, rows=True),
+    "svd": Solver(
+        ridge.svd, _QUADRATIC, "Increase l2_lambda.", _suits_svd, rows=True, sparse=False
+    ),
+    "cg": Solver(ridge.cg, _QUADRATIC, "Increase max_iter or the penalty.", _suits_cg),
+    "pivoting": Solver(
+        pivoting.solve, _ALL, "Use solver='newton'.", _suits_pivoting, l1=True, positive=True
+    ),
+    "newton": Solver(
+        working_set.solve,
+        _ALL,
+        "Increase max_iter, or rescale the columns of X.",
+        _suits_working_set,
+        l1=True,
+        positive=True,
+    ),
+    "subgradient": Solver(loops.descend, frozenset({"l1"}), _INEXACT, _never, exact=False, l1=True),
+    "gradient": Solver(loops.descend, frozenset({"l2"}), _INEXACT, _never, exact=False),
+    "mask": Solver(
+        loops.mask, frozenset({"dropout"}), _INEXACT, _never, exact=False, l1=True, rows=True
+    ),
+}
+"""Every solver by its name."""
+
+
+def names(family: str) -> list[str]:
+    """Return the values of `solver` that an estimator of this family takes."""
+    return ["auto", *(name for name, row in SOLVERS.items() if family in row.families)]
+
+
+def candidates(problem: Problem, penalty: Penalty) -> Iterator[str]:
+    """Yield the exact solvers that "auto" tries, the likeliest first."""
+    return (name for name, row in SOLVERS.items() if row.suits(problem, penalty))
+
+
+def check(solver: str, problem: Problem, penalty: Penalty) -> None:
+    """Raise ValueError (for sparse X TypeError, as scikit-learn does) if the solver cannot."""
+    if solver == "auto":
+        return
+    row = SOLVERS[solver]
+    obstacles = {
+        "an L1 penalty": penalty.has_l1 and not row.l1,
+        "positive=True": penalty.positive and not row.positive,
+    }
+    for obstacle, applies in obstacles.items():
+        if applies:
+            raise ValueError(f"solver={solver!r} does not support {obstacle}; use solver='auto'.")
+    if not problem.has_rows:
+        check_without_rows(solver)
+    if problem.is_sparse and not row.sparse:
+        raise TypeError(f"solver={solver!r} does not support sparse X; use solver='auto'.")
+
+
+def check_without_rows(solver: str) -> None:
+    """Raise ValueError if the solver needs the rows themselves."""
+    if solver != "auto" and SOLVERS[solver].rows:
+        raise ValueError(
+            f"solver={solver!r} does not support moments in place of the rows; use solver='auto'."
+        )
+
+
+def remedy(solver: str, problem: Problem) -> str:
+    """Return what helps where the solver did not converge on this problem."""
+    if problem.has_rows or SOLVERS[solver].l1:
+        return SOLVERS[solver].remedy
+    return "Increase the penalty, or fit on the rows: moments square the condition number of X."
