@@ -11,9 +11,9 @@ from numpy.testing import assert_allclose
 
 # The exact solvers and the training loop of each estimator, and what some of them cannot do.
 EXACT = {
-    "L1Regressor": ["newton"],
-    "L2Regressor": ["newton", "cholesky", "dual", "svd", "cg"],
-    "DropoutRegressor": ["newton", "cholesky", "dual", "svd", "cg"],
+    "L1Regressor": ["pivoting", "newton"],
+    "L2Regressor": ["pivoting", "newton", "cholesky", "dual", "svd", "cg"],
+    "DropoutRegressor": ["pivoting", "newton", "cholesky", "dual", "svd", "cg"],
 }
 LOOP = {"L1Regressor": "subgradient", "L2Regressor": "gradient", "DropoutRegressor": "mask"}
 RIDGE_ONLY = {"cholesky", "dual", "svd", "cg", "gradient"}  # neither an l1 part nor `positive`
