@@ -140,7 +140,7 @@ class Penalty:
             # Where the ridge is tiny its conjugate is steep, and a smaller s may bound better:
             # that of the lasso with the rows sqrt(ridge) added to A.
             augmented = correlation - self.finite[1] * w
-            scale = self._dual_scale(augmented, bound, self.l1 > 0)
+            scale = self._dual_scale(augmented, bound, (self.l1 > 0) | (self.ridge == 0))
             gap = np.minimum(gap, self._gap_at(scale, w, correlation, residual_norm2))
         return np.minimum(gap, 0.5 * residual_norm2 + self.value(w))  # theta = 0
 

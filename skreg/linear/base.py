@@ -21,21 +21,21 @@ from numpy.typing import NDArray
 # validation, and offers no other way to `_parameter_constraints`.
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from .._objective import Penalty
 from .._solution import Settings, Solution, warn_not_converged
 from ..problem import dask_partitions as partitions
-from ..problem import row_slices as row_blocks
+from ..problem import row_slices
 from ..problem.design import RowDesign
 from ..problem.moments import Moments, collect
 from ..problem.protocol import Problem
 from ..problem.validation import (
-    FLOATS,
     as_floats,
     check_data,
+    check_features,
     check_fit_weights,
-    refuse_masked,
+    without_dispatch,
 )
 from ..solvers import certified, table
 
@@ -72,10 +72,9 @@ class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if partitions.is_collection(X):
             partitions.check_header(self, X, reset=False)
             return partitions.predict(X, self.coef_, self.intercept_)
-        if row_blocks.is_source(X):
-            return np.concatenate([self.predict(block) for _, (block,) in row_blocks.blocks(X)])
-        refuse_masked(X=X)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=FLOATS, reset=False)
+        if row_slices.is_source(X):
+            return np.concatenate([self.predict(block) for _, (block,) in row_slices.slices(X)])
+        X = check_features(self, X)
         return X @ self.coef_.T + self.intercept_
 
     def score(self, X, y, sample_weight=None):
@@ -96,7 +95,8 @@ class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             `1 - sum s_i (y_i - prediction_i)^2 / sum s_i (y_i - mean y)^2`, averaged over targets.
         """
         if not partitions.is_collection(X):
-            return super().score(X, y, sample_weight)
+            with without_dispatch():
+                return super().score(X, y, sample_weight)
         check_is_fitted(self, "coef_")
         partitions.check_header(self, X, reset=False)
         errors = partial(_error_moments, self.coef_, self.intercept_)
@@ -139,10 +139,10 @@ class BaseRegularized(LinearPredictor):
         Parameters
         ----------
         X : {array-like, sparse matrix or array, Dask collection} of shape (n_samples, n_features)
-            The design. float64 and float32 are kept, everything else becomes float64. What need
-            not be in memory is fitted from its `Moments`: a Dask collection always; a `np.memmap`,
-            or another array that reads rows when it is sliced (of h5py, zarr), in blocks of rows,
-            if there are at least as many rows as features and the solver takes moments.
+            The design. float64 and float32 are kept, everything else becomes float64. A Dask
+            collection is fitted from its `Moments`. So is an array that reads rows when it is
+            sliced (of h5py, zarr), in slices of rows, if there are at least as many rows as
+            features and the solver takes moments. A `np.memmap` is fitted as the array it is.
         y : array-like or Dask collection of shape (n_samples,) or (n_samples, n_targets)
             The targets.
         sample_weight : array-like of shape (n_samples,) or float, default=None
@@ -196,7 +196,7 @@ class BaseRegularized(LinearPredictor):
         """Whether a fit of X goes by its moments, part by part."""
         if partitions.is_collection(X):
             return True
-        return row_blocks.is_source(X) and X.shape[0] >= X.shape[1] and self._needs_no_rows()
+        return row_slices.is_source(X) and X.shape[0] >= X.shape[1] and self._needs_no_rows()
 
     def _needs_no_rows(self) -> bool:
         """Whether the solver can do with moments."""

@@ -93,7 +93,7 @@ class DropoutRegressor(IncrementalRegressor):
         The objective on the masked data before each epoch. Only of `solver="mask"`.
     moments_ : Moments
         The moments of all rows so far, after `partial_fit`, `fit_moments`, or `fit` of what is read
-        in parts (Dask collections, memory maps). `refit` and `partial_fit` go on from them.
+        in parts (Dask, h5py, zarr). `refit` and `partial_fit` go on from them.
     n_features_in_ : int
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)

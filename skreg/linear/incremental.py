@@ -64,7 +64,7 @@ class IncrementalRegressor(BaseRegularized):
         -----
         UserWarning
             If rows were given to `fit` before: it keeps no moments of them to go on from, and the
-            model begins anew. A `fit` of Dask collections or memory maps does keep them.
+            model begins anew. A `fit` of Dask, h5py or zarr does keep them.
         ConvergenceWarning
             As `fit`.
         """
@@ -129,7 +129,7 @@ class IncrementalRegressor(BaseRegularized):
         ------
         NotFittedError
             If no moments have been kept: those of `partial_fit`, of `fit_moments`, and of a `fit`
-            of Dask collections and memory maps are; those of rows in memory are not.
+            of Dask, h5py or zarr are; those of rows in memory are not.
         """
         check_is_fitted(
             self,

@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..problem import dask_partitions as partitions
-from ..problem.memory import MATRICES, check_side
-from ..problem.moments import Moments, moments_of_pieces
+from ..problem.moments import Moments, check_side, moments_of_pieces
 from .callbacks import Watch
 from .choosing import fold_statistics
 from .family import Family
@@ -46,9 +45,11 @@ def checked_moments(moments: Any) -> list[Moments]:
 
 def folds_of_partitions(X: Any, y: Any, sample_weight: Any, n_folds: int) -> list[Moments]:
     """Return the moments of folds of consecutive rows of Dask collections, in one pass."""
-    check_side(X.shape[1], MATRICES + n_folds)
+    check_side(X.shape[1])
     pieces = _pieces(partitions.lengths(X), n_folds)
     folds = partitions.fold(moments_of_pieces, _merge, X, y, sample_weight, pieces)
+    if len(folds) < n_folds:
+        raise ValueError(f"Fold {min(set(range(n_folds)) - set(folds))} has no row.")
     return checked_moments([folds[k] for k in range(n_folds)])
 
 

@@ -65,45 +65,41 @@ class RowDesign:
         """
         if weights is not None and not weights.all():  # rows of weight 0 are not there
             X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]
-        if sparse.issparse(X) and not X.has_canonical_format:
+        if not isinstance(X, np.ndarray) and not X.has_canonical_format:
             X = X.copy()
             X.sum_duplicates()
-        n = X.shape[0]
+        n, p = X.shape
         share = np.full(n, 1.0 / n) if weights is None else weights / weights.sum()
-        root = np.sqrt(share)
         y = y.T.astype(np.float64)
+        both = np.empty((1 + y.size // n, n))
+        both[0] = share
         with np.errstate(over="ignore", invalid="ignore"):
             target_mean = y @ share if fit_intercept else np.zeros(y.shape[:-1])
-            target = _centred_target(y, target_mean)
-            both = np.vstack([share, share * target])
+            target = _centred_target(y, target_mean, share)
+            np.multiply(target, share, out=both[1:].reshape(y.shape))
             mean, *cross = _products(both, X)
-            target_norm2 = np.sum(target * target, axis=-1)
-        if not np.all(np.isfinite(mean)):
+        if not np.isfinite(mean).all():
             check_finite(X)
             raise ValueError(OVERFLOW)
-        if not np.all(np.isfinite(target_norm2)):
-            raise ValueError(OVERFLOW)
-        centre, constant = np.zeros_like(mean), np.zeros(len(mean), dtype=bool)
+        centre, constant = np.zeros(p), np.zeros(p, dtype=bool)
         if fit_intercept:
             far, constant = _far_and_constant(X, mean)
             centre = mean
             if far.any():
                 X = _shifted(X, mean, far)
                 centre, *cross = _products(both, X)
-        crossed = np.reshape(cross, (*y.shape[:-1], len(mean)))
-        uniform = weights is None or bool(np.ptp(weights) == 0)
-        target_mean = np.asarray(target_mean)
+        root = np.sqrt(share)
         return cls(
             X,
             root,
             root * target,
-            crossed,
+            np.reshape(cross, (*y.shape[:-1], p)),
             mean,
             centre,
-            target_mean,
+            np.asarray(target_mean),
             constant,
             fit_intercept,
-            uniform,
+            uniform=weights is None or bool(np.ptp(weights) == 0),
         )
 
     @property
@@ -124,7 +120,7 @@ class RowDesign:
     @property
     def is_sparse(self) -> bool:
         """Return whether X is sparse."""
-        return sparse.issparse(self.X)
+        return not isinstance(self.X, np.ndarray)
 
     @cached_property
     def target_norm2(self) -> NDArray:
@@ -139,7 +135,8 @@ class RowDesign:
         total = np.zeros(self.n_features)
         for rows in _row_slices(self.X):
             X = _rows_of(self.X, rows)
-            total += self.root[rows] ** 2 @ (X.multiply(X) if self.is_sparse else X * X)
+            square = X * X if isinstance(X, np.ndarray) else X.multiply(X)
+            total += self.root[rows] ** 2 @ square
         return np.where(self.constant, 0.0, np.maximum(total - self.centre**2, 0.0))
 
     def second_moments(self, drop_to: str) -> NDArray:
@@ -185,14 +182,13 @@ class RowDesign:
 
     def columns(self, S: Features) -> NDArray:
         """Return A_S (n, |S|) as a dense array of float64."""
-        X = self.X[:, S]
-        columns = (X.toarray() if sparse.issparse(X) else X) - self.centre[S]
+        columns = _dense(self.X[:, S]) - self.centre[S]
         columns *= self.root[:, None]
         return columns
 
     def sparse_columns(self, S: Features) -> SparseColumns | None:
         """Return the problem on sparse columns S of equally weighted rows, None if it has none."""
-        if not (sparse.issparse(self.X) and self.uniform):
+        if isinstance(self.X, np.ndarray) or not self.uniform:
             return None
         X = sparse.csc_array(self.X[:, S], dtype=np.float64)
         X.indices, X.indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)
@@ -257,7 +253,7 @@ class RowDesign:
         for rows in _row_slices(self.X, copies=root is not None):
             left = _rows_of(XS, rows, root)
             product = left.T @ (left if XT is None else _rows_of(XT, rows, root))
-            gram += product.toarray() if sparse.issparse(product) else product
+            gram += _dense(product)
         if self.uniform:
             gram *= self.root[0] ** 2
         gram -= np.multiply.outer(self.centre[S], self.centre[S if T is None else T])
@@ -267,7 +263,7 @@ class RowDesign:
 def _row_slices(X: Matrix, copies: bool = False) -> Iterator[slice]:
     """Yield slices of the rows of X (n, p): all at once, or few where float64 rows are copies."""
     n, p = X.shape
-    if sparse.issparse(X) or (X.dtype == np.float64 and not copies):
+    if not isinstance(X, np.ndarray) or (X.dtype == np.float64 and not copies):
         yield slice(0, n)
         return
     # At least 256 rows: else adding up p x p products takes longer than they do.
@@ -278,12 +274,16 @@ def _row_slices(X: Matrix, copies: bool = False) -> Iterator[slice]:
 
 def _rows_of(X: Matrix, rows: slice, factor: NDArray | None = None) -> Any:
     """Return the rows of X (n, p) as float64, times a factor (n,) if there is one."""
-    part = X if sparse.issparse(X) else X[rows]
-    part = part.astype(np.float64, copy=False)
+    part = (X[rows] if isinstance(X, np.ndarray) else X).astype(np.float64, copy=False)
     if factor is None:
         return part
     scaled = factor[rows, None]
-    return part.multiply(scaled).tocsc() if sparse.issparse(X) else part * scaled
+    return part * scaled if isinstance(X, np.ndarray) else part.multiply(scaled).tocsc()
+
+
+def _dense(X: Matrix) -> NDArray:
+    """Return X (n, k) as an array."""
+    return X if isinstance(X, np.ndarray) else X.toarray()
 
 
 def _products(left: NDArray, X: Matrix) -> NDArray:
@@ -291,11 +291,15 @@ def _products(left: NDArray, X: Matrix) -> NDArray:
     return sum((_rows_of(X, rows).T @ left[:, rows].T).T for rows in _row_slices(X))
 
 
-def _centred_target(y: NDArray, mean: NDArray) -> NDArray:
+def _centred_target(y: NDArray, mean: NDArray, share: NDArray) -> NDArray:
     """Return y (..., n) about its means (...), exactly 0 where it is constant."""
     target = y - np.expand_dims(mean, -1)
-    constant = np.max(np.abs(target), axis=-1) <= 4 * EPS * np.abs(mean)
-    target[constant] = 0.0
+    norm2 = (target * target) @ share
+    if not np.isfinite(norm2).all():
+        raise ValueError(OVERFLOW)
+    constant = norm2 <= (4 * EPS * mean) ** 2
+    if constant.any():
+        target[constant] = 0.0
     return target
 
 
@@ -306,15 +310,15 @@ def _far_and_constant(X: Matrix, mean: NDArray) -> tuple[NDArray, NDArray]:
     """
     n = X.shape[0]
     far, constant = np.zeros((2, len(mean)), dtype=bool)
-    if sparse.issparse(X):
+    if isinstance(X, np.ndarray):
+        some = X[:: max(1, n // SAMPLE)]
+        suspects = np.flatnonzero(np.abs(mean) >= FAR * np.abs(some - mean).max(axis=0))
+    else:
         stored = np.diff(X.indptr)
         constant[stored == 0] = True
         suspects = np.flatnonzero(stored == n)
-    else:
-        some = X[:: max(1, n // SAMPLE)]
-        suspects = np.flatnonzero(np.abs(mean) >= FAR * np.max(np.abs(some - mean), axis=0))
     if len(suspects):
-        columns = X[:, suspects].toarray() if sparse.issparse(X) else X[:, suspects]
+        columns = _dense(X[:, suspects])
         constant[suspects] = np.ptp(columns, axis=0) == 0
         deviation = np.max(np.abs(columns - mean[suspects]), axis=0)
         far[suspects] = np.abs(mean[suspects]) > FAR * deviation
@@ -323,7 +327,7 @@ def _far_and_constant(X: Matrix, mean: NDArray) -> tuple[NDArray, NDArray]:
 
 def _shifted(X: Matrix, mean: NDArray, far: NDArray) -> Matrix:
     """Return a copy of X (n, p) about the means (p,); sparse, in its `far` columns alone."""
-    if not sparse.issparse(X):
+    if isinstance(X, np.ndarray):
         return X - mean
     X = X.astype(np.float64)  # a far column has no zeros to lose
     X.data -= np.repeat(np.where(far, mean, 0.0), np.diff(X.indptr))

@@ -30,27 +30,31 @@ from ..problem.protocol import ALL, Problem
 # by rounding errors: a column that is the sum of others leaves 1e-15 or less.
 INDEPENDENT = 1e-11
 AT_BOUND = 1e-12  # of t v_j: a value that was just exchanged is this close to its bound by rounding
+FAINT = 1e-13  # of |A_j| |b|: an L1 weight that is no more than the rounding of a correlation
 TINY = 1e-300  # a distance to divide by in place of 0
 
 
-def solve(problem: Problem, penalty: Penalty, start: None, settings: Settings) -> Solution:
-    """Minimise over w (..., p), target by target; the path is its own start."""
-    kept = np.flatnonzero(~penalty.excluded)
-    G = problem.gram(kept if penalty.excluded.any() else ALL)
-    G.flat[:: len(kept) + 1] += penalty.ridge[kept]
-    l1 = penalty.l1[kept]
+def solve(problem: Problem, penalty: Penalty, start: object, settings: Settings) -> Solution:
+    """Minimise over w (..., p), target by target; the path needs no start."""
+    G = problem.gram(ALL)
+    G.flat[:: len(G) + 1] += penalty.finite[1]
     coef = np.zeros(problem.coef_shape)
     n_iter = 1
     for target in np.ndindex(coef.shape[:-1]):
-        c = problem.cross[target][kept]
-        if penalty.positive:  # an L1 penalty is linear where w >= 0: a part of c
-            path = lasso_path(G, c - l1, np.sqrt(np.diag(G)), 0.0, True)
-        else:
-            path = lasso_path(G, c, l1, 1.0, False)
+        path = path_to(G, problem.cross[target], penalty.l1, penalty.positive)
         if path is not None:
-            coef[(*target, kept)] = path.coefs[-1]
+            coef[target] = path.coefs[-1]
             n_iter = max(n_iter, len(path.knots) - 1)
     return Solution(coef, np.full(coef.shape[:-1], np.inf), n_iter)
+
+
+def path_to(G: NDArray, c: NDArray, l1: NDArray, positive: bool) -> Path | None:
+    """Return a path that ends at the minimiser of w'G w / 2 - c'w + sum_j l1_j |w_j|, or None."""
+    if positive:  # a path may start from 0 only where all are penalised, by rounding if not more
+        norms = np.sqrt(np.diag(G))
+        target = np.divide(c, norms, where=norms > 0, out=np.zeros_like(c)).max(initial=0.0)
+        l1 = np.maximum(l1, FAINT * target * norms)
+    return lasso_path(G, c, l1, 1.0, positive)
 
 
 @dataclass(frozen=True)
@@ -78,12 +82,12 @@ class Path:
 def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -> Path | None:
     """Return the path for G (p, p), c (p,), v (p,) down to t = `end`; None if it does not end."""
     p = len(c)
-    norms2 = np.diag(G).copy()
+    norms2 = G.diagonal().copy()
     T = np.vstack([G, np.zeros(p), c])  # M, and below it the slopes d and the values y
-    d, y, work = T[p], T[p + 1], np.empty_like(T)
+    (d, y), work = T[p:], np.empty_like(T)
     outside = (norms2 > 0) & np.isfinite(v)
     active = np.zeros(p, dtype=bool)
-    for j in np.flatnonzero(outside & (v == 0)):
+    for j in map(int, np.flatnonzero(outside & (v == 0))):
         outside[j] = False
         if T[j, j] > INDEPENDENT * norms2[j]:
             _exchange(T, j, T[:, j].copy(), work)
@@ -91,8 +95,8 @@ def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -
     # y_j meets its bound where side_j y_j = t bound_j. Both are 0 for what never meets one.
     side, bound = outside.astype(float), np.where(outside, v, 0.0)
     pull = np.divide(y if positive else np.abs(y), v, where=outside, out=np.zeros(p))
-    j = int(pull.argmax())
-    t = max(float(pull[j]), end)
+    j = int(pull.argmax()) if p else 0
+    t = max(float(pull.max(initial=0.0)), end)
     knots, coefs, features = [t], [np.where(active, y, 0.0)], [p]
     blocked: list[int] = []  # features that depend on the active ones
     while t > end and len(knots) < 20 * p + 50:
@@ -115,13 +119,14 @@ def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -
         if not positive:
             np.copysign(1.0, y - t * d, out=side, where=outside)
         # The step to a bound is room / speed; the largest inverse tells what meets its bound first.
+        speed = bound - side * d
         room = np.maximum(t * bound - side * y, TINY)
         if room[j] <= AT_BOUND * t * v[j]:  # where the exchange has just put it
             room[j] = np.inf
-        rate = (bound - side * d) / room
-        j = int(rate.argmax())
-        ends = rate[j] * (t - end) <= 1.0
-        step = t - end if ends else 1.0 / rate[j]
+        speed /= room
+        j = int(speed.argmax())
+        ends = speed[j] * (t - end) <= 1.0
+        step = t - end if ends else 1.0 / speed[j]
         t = end if ends else t - step
         y -= step * d
         knots.append(t)
@@ -134,9 +139,10 @@ def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -
 
 def _exchange(T: NDArray, k: int, row: NDArray, work: NDArray) -> None:
     """Exchange w_k and q_k in the tableau T (p + 2, p); `row` is T[:, k] and `work` is like T."""
-    pivot = T[k, k]
-    half = row[: len(row) - 2]  # one side of the symmetric M serves both, lest the two drift apart
-    T -= np.multiply.outer(row, half / pivot, out=work)
-    T[k] = half / abs(pivot)
-    T[:, k] = row / abs(pivot)
+    pivot = float(T[k, k])
+    scaled = row / abs(pivot)
+    # One side of the symmetric M serves both, lest rounding let the two drift apart.
+    np.multiply(row[:, None], scaled[: T.shape[1]], out=work)
+    (np.subtract if pivot > 0 else np.add)(T, work, out=T)
+    T[k], T[:, k] = scaled[: T.shape[1]], scaled
     T[k, k] = -1.0 / pivot

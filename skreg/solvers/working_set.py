@@ -27,10 +27,9 @@ from numpy.typing import NDArray
 
 from .._objective import Penalty
 from .._solution import Settings, Solution
-from ..problem.design import EPS
 from ..problem.protocol import Problem
 from .active_set import Quadratic, solve_active_set
-from .certificate import Certificate, certify
+from .certificate import ACCURACY, Certificate, certify
 from .coordinate_descent import ColumnLasso, descend
 
 FIRST = 8.0  # sqrt(FIRST * p) features start: 200 of 5,000, of which few are a support at .05
@@ -38,7 +37,6 @@ STAGE_FACTOR, STAGE_TOL = 10.0, 1e-2  # between the l1 weights of stages, and th
 FEW = 0.05  # share of the working set that joins it, up to which the exact finish pays
 EPOCHS, SHRINK = 100, 0.1  # of coordinate descent in a round, and the part of the gap it aims at
 GRAM_SIDE = 1000  # sparse columns in the working set up to which they are multiplied
-ACCURACY = 1e3 * EPS  # of the finish, in units of |b|
 STALLS = 10  # rounds that do not halve the gap, after which the solver gives up
 
 
