@@ -254,9 +254,11 @@ each_model = pytest.mark.parametrize("name", MODELS)
 
 def coefficients(name, X, y, s=None):
     model = MODELS[name].fit(X, y, sample_weight=s)
-    return np.column_stack([model.coef_, model.intercept_]) if np.ndim(y) > 1 else np.r_[
-        model.coef_, model.intercept_
-    ]
+    return (
+        np.column_stack([model.coef_, model.intercept_])
+        if np.ndim(y) > 1
+        else np.r_[model.coef_, model.intercept_]
+    )
 
 
 @pytest.mark.parametrize("data", ["tall", "sparse"])

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from skreg import DropoutRegressor, L1Regressor, L2Regressor
 
 pytest.importorskip("cvxpy")
-from oracles.convex import Case, random_case  # noqa: E402
+from oracles.convex import Case, random_case
 
 pytestmark = pytest.mark.slow
 OURS, THEIRS = 1e-9, 1e-6

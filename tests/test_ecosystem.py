@@ -117,7 +117,9 @@ def test_sample_weights_reach_the_last_step(cls):
         scaler = StandardScaler().set_fit_request(sample_weight=False)
         routed = make_pipeline(scaler, cls().set_fit_request(sample_weight=True))
         scorer = get_scorer("r2").set_score_request(sample_weight=True)
-        search = GridSearchCV(routed, {f"{cls.__name__.lower()}__tol": [1e-10]}, cv=2, scoring=scorer)
+        search = GridSearchCV(
+            routed, {f"{cls.__name__.lower()}__tol": [1e-10]}, cv=2, scoring=scorer
+        )
         search.fit(X, Y, sample_weight=s)
     assert_allclose(search.best_estimator_[-1].coef_, expected.coef_, rtol=1e-7, atol=1e-9)
 
@@ -188,9 +190,7 @@ def test_cross_val_predict_learning_curve_and_validation_curve(cls):
     )
     assert_allclose(incremental, [train, test], rtol=1e-8)
     values = [0.001, 0.01, 0.5]
-    train, _ = validation_curve(
-        cls(), X, Y, param_name=STRENGTH[cls], param_range=values, cv=3
-    )
+    train, _ = validation_curve(cls(), X, Y, param_name=STRENGTH[cls], param_range=values, cv=3)
     assert np.all(np.diff(train.mean(axis=1)) < 0)
 
 
@@ -212,10 +212,12 @@ SCORERS = {
     "a function without weights": lambda model, X, y: -abs(y - model.predict(X)).mean(),
     "neg_max_error": "neg_max_error",
     "r2": "r2",
-    "reads coef_": lambda model, X, y: -abs(y - model.predict(X)).mean()
-    - 0.01 * np.sum(model.coef_ != 0),
-    "reads the parameters": lambda model, X, y: -abs(y - model.predict(X)).mean()
-    - float(model.get_params()["fit_intercept"]),
+    "reads coef_": lambda model, X, y: (
+        -abs(y - model.predict(X)).mean() - 0.01 * np.sum(model.coef_ != 0)
+    ),
+    "reads the parameters": lambda model, X, y: (
+        -abs(y - model.predict(X)).mean() - float(model.get_params()["fit_intercept"])
+    ),
     "looks at X": lambda model, X, y: -abs(y - model.predict(X))[X[:, 0] < 0].mean(),
     "predicts some rows": lambda model, X, y: -abs(y[:20] - model.predict(X[:20])).mean(),
     "a made scorer": make_scorer(mean_pinball_loss, alpha=0.8, greater_is_better=False),

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skreg import DropoutRegressor, L1Regressor, L2Regressor
 
 pytest.importorskip("mpmath")
-from oracles.exact import Exact, hilbert, vandermonde  # noqa: E402
+from oracles.exact import Exact, hilbert, vandermonde
 
 pytestmark = pytest.mark.slow
 DESIGNS = {"hilbert": hilbert, "vandermonde": vandermonde}

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_array_equal
-from oracles import Problem, assert_certified, regression, solvers_for, sparse_regression
+from oracles import Problem, assert_certified, noted, regression, solvers_for, sparse_regression
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -259,21 +259,42 @@ def judge(model, case, tol=1e-10):
         assert_array_equal(model.intercept_, 0)
 
 
-@pytest.mark.parametrize("penalty", PENALTIES)
-@pytest.mark.parametrize("name", CASES)
-def test_the_fit_is_the_optimum(name, penalty):
+def check_all(name, penalties):
+    """Judge these penalties on the data of one name, by "auto" and by every solver that can."""
     case = make(name)
-    model = PENALTIES[penalty](*scales(case), case.X.shape[1]).set_params(**case.params)
-    l1 = model.get_params().get("l1_lambda", 0.0)
-    known = solvers_for(type(model), l1=l1, positive=model.positive, sparse=sp.issparse(case.X))
-    if case.X.shape[1] > 300:
-        known.remove("pivoting")  # would take its time: a pivot is p^2 operations
-    for solver in ["auto", *known]:
-        try:
-            judge(clone(model).set_params(solver=solver), case)
-        except Exception as error:
-            error.add_note(f"solver={solver!r}")
-            raise
+    for penalty in penalties:
+        model = PENALTIES[penalty](*scales(case), case.X.shape[1]).set_params(**case.params)
+        l1, positive = model.get_params().get("l1_lambda", 0.0), model.positive
+        known = solvers_for(type(model), l1=l1, positive=positive, sparse=sp.issparse(case.X))
+        if case.X.shape[1] > 300:
+            known.remove("pivoting")  # would take its time: a pivot is p^2 operations
+        for solver in ["auto", *known]:
+            with noted(f"{penalty}, solver={solver!r}"):
+                judge(clone(model).set_params(solver=solver), case)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_lasso_and_elastic_net_are_the_optimum(name):
+    check_all(name, [penalty for penalty in PENALTIES if penalty.startswith(("lasso", "elastic"))])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_ridge_and_dropout_are_the_optimum(name):
+    check_all(
+        name,
+        [
+            penalty
+            for penalty in PENALTIES
+            if "ridge" in penalty
+            or penalty.startswith(("dropout to", "dropout with"))
+            or penalty == "dropout"
+        ],
+    )
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_strength_zero_is_the_optimum(name):
+    check_all(name, [penalty for penalty in PENALTIES if penalty.endswith("at 0")])
 
 
 @pytest.mark.parametrize("penalty", ["lasso .03", "ridge", "dropout with l1 and l2"])

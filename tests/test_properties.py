@@ -392,6 +392,8 @@ def test_predictions_do_not_depend_on_the_container(tmp_path_factory, fit):
     for X in (fit.X, stored, sp.csr_array(fit.X), sp.csc_array(fit.X), fit.X.tolist()):
         assert_allclose(fitted.predict(X), expected, rtol=1e-12, atol=1e-12)
     for library in ("pandas", "polars"):
-        table = pytest.importorskip(library).DataFrame({name: fit.X[:, j] for j, name in enumerate(names)})
+        table = pytest.importorskip(library).DataFrame(
+            {name: fit.X[:, j] for j, name in enumerate(names)}
+        )
         named = clone(fit.model).fit(table, fit.y, sample_weight=fit.s)
         assert_allclose(named.predict(table), expected, rtol=1e-9, atol=1e-9)
