@@ -21,11 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from .gram import GramProblem, intercept_of
+from .gram import EPS, GramProblem, intercept_of
 from .protocol import ALL, Features, Matrix, SparseColumns
 from .validation import check_finite
 
-EPS = float(np.finfo(np.float64).eps)
 FAR = 10.0  # |mean| over the largest deviation; a mean at 10 deviations costs two digits of 16
 SAMPLE = 32  # rows at the ends and between that tell whether a column may be far from zero
 SLICE_BYTES = 2**22  # of rows converted or weighted at a time: half of a usual L2 cache, as float64
@@ -65,9 +64,11 @@ class RowDesign:
         """
         if weights is not None and not weights.all():  # rows of weight 0 are not there
             X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]
-        if not isinstance(X, np.ndarray) and not X.has_canonical_format:
-            X = X.copy()
-            X.sum_duplicates()
+        if not isinstance(X, np.ndarray):
+            X = sparse.csc_array(X)
+            if not X.has_canonical_format:
+                X = X.copy()
+                X.sum_duplicates()
         n, p = X.shape
         share = np.full(n, 1.0 / n) if weights is None else weights / weights.sum()
         y = y.T.astype(np.float64)
@@ -152,6 +153,10 @@ class RowDesign:
         residual = self.target - self.product(w)
         return self.correlation(residual), np.einsum("...i,...i->...", residual, residual)
 
+    def unresolved(self, w: NDArray, features: NDArray) -> NDArray:
+        """Return zeros (...): a residual of rows hides nothing of the loss."""
+        return np.zeros(w.shape[:-1])
+
     def product(self, w: NDArray) -> NDArray:
         """Return A w (..., n); a w with few nonzeros costs only its columns."""
         flat = w.reshape(-1, self.n_features)
@@ -178,6 +183,8 @@ class RowDesign:
         """Return A_S'A_T (|S|, |T|); T is S by default."""
         if S is ALL and T is None:
             return self.whole_gram.copy()
+        if "whole_gram" in vars(self):
+            return self.whole_gram[S][:, S if T is None else T]
         return self._gram(S, T)
 
     def columns(self, S: Features) -> NDArray:

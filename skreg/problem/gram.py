@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from .protocol import ALL, Features
 
+EPS = float(np.finfo(np.float64).eps)
+
 
 @dataclass(frozen=True)
 class GramProblem:
@@ -64,6 +66,15 @@ class GramProblem:
         correlation = self.cross - w @ self.matrix
         explained = np.sum(w * (self.cross + correlation), axis=-1)
         return correlation, np.maximum(self.target_norm2 - explained, 0.0)
+
+    def unresolved(self, w: NDArray, features: NDArray) -> NDArray:
+        """Return what the loss may gain (...) in `features` (f,) behind the rounding of A'A w.
+
+        That error e is of size EPS |A'A| |w|, and a least-squares step on it gains e'(A'A)^-1 e / 2.
+        """
+        error = EPS * (np.abs(w) @ np.abs(self.matrix[:, features]))
+        inverse = np.abs(np.linalg.pinv(self.gram(features), rcond=EPS, hermitian=True))
+        return 0.5 * np.sum(error * (error @ inverse), axis=-1)
 
     def gram(self, S: Features, T: Features | None = None) -> NDArray:
         """Return a copy of A_S'A_T (|S|, |T|); T is S by default."""

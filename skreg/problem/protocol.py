@@ -90,6 +90,9 @@ class Problem(Protocol):
     def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
         """Return A'(b - A w) (..., p) and |b - A w|^2 (...) for w (..., p)."""
 
+    def unresolved(self, w: NDArray, features: NDArray) -> NDArray:
+        """Return what the loss may gain (...) in `features` (f,) behind the rounding of moments."""
+
     def gram(self, S: Features, T: Features | None = None) -> NDArray:
         """Return A_S'A_T (|S|, |T|); T is S by default."""
 
@@ -111,7 +114,11 @@ class Design(Problem, Protocol):
 
     @property
     def X(self) -> Matrix:
-        """Return the stored design (n, p); A is `root` * (X - mean of X)."""
+        """Return the stored design (n, p); A is `root` * (X - centre)."""
+
+    @property
+    def centre(self) -> NDArray:
+        """Return the weighted means (p,) of the stored X, zeros without an intercept."""
 
     @property
     def root(self) -> NDArray:

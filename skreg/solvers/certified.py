@@ -26,7 +26,12 @@ def solve(
     best: Solution | None = None
     for name in candidates(problem, penalty) if solver == "auto" else [solver]:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            found = SOLVERS[name].run(problem, penalty, start, settings)
+            try:
+                found = SOLVERS[name].run(problem, penalty, start, settings)
+            except np.linalg.LinAlgError:  # the data are too ill-conditioned for this solver
+                if solver == "auto":
+                    continue
+                found = Solution(np.zeros(problem.coef_shape), np.zeros(()), 1)
             certificate = certify(problem, penalty, found.coef, settings.tol)
         if not np.all(np.isfinite(certificate.gap)):
             raise ValueError(OVERFLOW)

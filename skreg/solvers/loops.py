@@ -2,18 +2,17 @@
 
     w <- w - step * (-A'(b - A w) + ridge w + l1 sign(w))
 
-"gradient" (L2) and "subgradient" (L1) take A as it is; "mask" (dropout) draws a fresh mask every
-epoch and takes the masked design in its place. The source trained on unscaled masks, on
-w = (1 - rate) theta; on the scale that predicts, its step is learning_rate (1 - rate)^2. With a
-constant step subgradients chatter around zeros and masks wander around the optimum, so these two
-return the average of the later iterates, unless `average` is off.
+"gradient" (L2) and "subgradient" (L1) take A as it is; "mask" (dropout) draws a fresh mask in every
+epoch and puts the masked design in the place of A. The loops as first written trained on unscaled
+masks, on w = (1 - rate) theta; on the scale that predicts, their step is that by (1 - rate)^2.
+With a constant step subgradients chatter around zeros and masks wander around the optimum, so these
+two return the average of the later iterates, unless `average` is off.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +20,9 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from .._objective import Penalty, dropout_ridge
-from .._solution import Solution
-from ..problem.rows import Rows  # stand-in
+from .._solution import Settings, Solution
+from ..problem.protocol import Design, Features, Problem
+from .ridge import features_without, uncertified
 
 Evaluate = Callable[[NDArray], tuple[NDArray, NDArray]]
 """Takes w (..., p) to A'r (..., p) and |r|^2 (...)."""
@@ -30,50 +30,54 @@ Evaluate = Callable[[NDArray], tuple[NDArray, NDArray]]
 DENSE_SPECTRUM = 200  # features up to which all eigenvalues are cheaper than a few
 
 
-def descend(view: Any, penalty: Penalty, start: NDArray | None, settings: Any) -> Solution:
+def descend(
+    problem: Problem, penalty: Penalty, start: NDArray | None, settings: Settings
+) -> Solution:
     """Take (sub)gradient steps from w (..., p) until the gap is within tol, or max_iter epochs."""
-    step = settings.learning_rate
-    if step == "auto":
-        kept = np.flatnonzero(~penalty.excluded)
-        step = _inverse(_largest_curvature(view, kept) + _largest(penalty.finite[1]))
-    start = np.zeros(view.coef_shape) if start is None else start
-    return _loop(view.evaluate, view, penalty, penalty, start, step, settings)
+    curvature = (
+        _largest_curvature(problem, features_without(penalty.excluded))
+        if _is_auto(settings)
+        else 0.0
+    )
+    step = _step(settings, curvature + _largest(penalty.finite[1]))
+    start = np.zeros(problem.coef_shape) if start is None else start
+    return _loop(problem.evaluate, problem, penalty, penalty, start, step, settings)
 
 
-def mask(view: Rows, penalty: Penalty, start: NDArray | None, settings: Any) -> Solution:
+def mask(design: Design, penalty: Penalty, start: NDArray | None, settings: Settings) -> Solution:
     """Take gradient steps from w (..., p) or a random start, each on a freshly masked design."""
     rate, drop_to, rng = settings.dropout_rate, settings.drop_to, settings.random_state
-    if view.is_sparse and drop_to == "mean":
+    if design.is_sparse and drop_to == "mean":
         raise TypeError(
             "solver='mask' with drop_to='mean' does not support sparse X: dropped entries would "
             "not be zero. Use drop_to='zero' or solver='auto'."
         )
-    moments = view.second_moments(drop_to)
+    moments = design.second_moments(drop_to)
     # The masks stand for the dropout part of the penalty.
     rest = replace(penalty, ridge=np.maximum(penalty.ridge - dropout_ridge(rate, moments), 0.0))
-    step = settings.learning_rate
-    if step == "auto":
+    curvature = 0.0
+    if _is_auto(settings):
         # The mean of a masked Gram matrix, its noise widened as the spectrum of a random matrix.
         kept = np.flatnonzero(~penalty.excluded)
         noise = _largest((rate * (1 - rate) * moments)[kept])
-        noise *= (1 + np.sqrt(len(kept) / np.count_nonzero(view.counted))) ** 2
-        curvature = _largest_curvature(view, kept) + _largest(rest.finite[1])
-        curvature *= _largest((1 - rate[kept]) ** 2)
-        step = _inverse(curvature + noise)
+        noise *= (1 + np.sqrt(len(kept) / design.shape[0])) ** 2
+        curvature = _largest_curvature(design, kept) + _largest(rest.finite[1])
+        curvature = curvature * _largest((1 - rate[kept]) ** 2) + noise
     if start is None:
-        start = (1 - rate) * rng.standard_normal(view.coef_shape)
-    evaluate = _masked(view, rate, drop_to, rng)
-    return _loop(evaluate, view, rest, penalty, start, step * (1 - rate) ** 2, settings)
+        start = (1 - rate) * rng.standard_normal(design.coef_shape)
+    evaluate = _masked(design, rate, drop_to, rng)
+    step = _step(settings, curvature) * (1 - rate) ** 2
+    return _loop(evaluate, design, rest, penalty, start, step, settings)
 
 
 def _loop(
     evaluate: Evaluate,
-    view: Any,
+    problem: Problem,
     stepped: Penalty,
     penalty: Penalty,
     w: NDArray,
     step: float | NDArray,
-    settings: Any,
+    settings: Settings,
 ) -> Solution:
     """Run the epochs from w (..., p), with steps along `evaluate` and the penalty `stepped`.
 
@@ -83,9 +87,8 @@ def _loop(
     """
     kept = ~penalty.excluded
     l1, ridge = stepped.finite
-    step = step * kept
-    w = np.where(kept, w, 0.0)
-    windows, losses = [(np.zeros_like(w), 0)] * 2, []
+    step, w = step * kept, np.where(kept, w, 0.0)
+    older, newer, losses = (np.zeros_like(w), 0), (np.zeros_like(w), 0), []
     for epoch in range(1, settings.max_iter + 1):
         with np.errstate(over="ignore", invalid="ignore"):
             correlation, residual_norm2 = evaluate(w)
@@ -98,73 +101,82 @@ def _loop(
             )
         if settings.verbose and epoch % max(1, settings.max_iter // 10) == 0:
             print(f"epoch {epoch}: loss {np.sum(losses[-1]):.6g}")
-        windows[1] = (windows[1][0] + w, windows[1][1] + 1)
-        (older, n_older), (newer, n_newer) = windows
-        result = (older + newer) / (n_older + n_newer) if settings.average else w
+        newer = (newer[0] + w, newer[1] + 1)
+        result = (older[0] + newer[0]) / (older[1] + newer[1]) if settings.average else w
         if epoch & (epoch - 1) == 0:
-            gap = penalty.dual_gap(result, *view.evaluate(result)) if settings.tol > 0 else np.inf
-            if np.all(gap <= settings.tol * 0.5 * view.target_norm2):
-                break
-            windows = [windows[1], (np.zeros_like(w), 0)]
-    unknown = np.full(w.shape[:-1], np.nan)
-    return Solution(result, unknown, len(losses), np.array(losses))
+            if settings.tol > 0:
+                gap = penalty.dual_gap(result, *problem.evaluate(result))
+                if np.all(gap <= settings.tol * 0.5 * problem.target_norm2):
+                    break
+            older, newer = newer, (np.zeros_like(w), 0)
+    return replace(uncertified(result, len(losses)), loss_curve=np.array(losses))
 
 
-def _masked(view: Rows, rate: NDArray, drop_to: str, rng: np.random.RandomState) -> Evaluate:
+def _masked(design: Design, rate: NDArray, drop_to: str, rng: np.random.RandomState) -> Evaluate:
     """Return the evaluation on a design whose entries are dropped anew at each call.
 
-    An entry becomes t + (x - t) * kept / (1 - rate), t being its column's mean or zero; centred,
-    that is a masked part and an offset, the same for every row.
+    An entry x becomes t + (x - t) * kept / (1 - rate), where t is its column's mean or zero. Less
+    the column's mean that is a masked part and an offset, which is the same for every row.
     """
-    to = (view.mean if drop_to == "mean" else 0.0) - view.shift
-    offset = to - (view.mean - view.shift if view.fit_intercept else 0.0)
-    if view.is_sparse:
-        X = view.X.astype(np.float64)
-        X.data += np.repeat(view.shift, np.diff(X.indptr))  # entries are dropped to zero itself
-        offset = offset - to
-        base = (sparse.diags(view.root) @ X @ sparse.diags(1 / (1 - rate))).tocsc()
+    shift = design.mean - design.centre if design.fit_intercept else np.zeros_like(rate)
+    to = (design.mean if drop_to == "mean" else 0.0) - shift
+    offset = to - design.centre
+    if sparse.issparse(design.X):
+        X = design.X.astype(np.float64)
+        X.data += np.repeat(shift, np.diff(X.indptr))  # entries are dropped to zero itself
+        base = (sparse.diags(design.root) @ X @ sparse.diags(1 / (1 - rate))).tocsc()
         column_rate = np.repeat(rate, np.diff(base.indptr))
 
-        def draw() -> Any:
+        def draw() -> NDArray | sparse.csc_array:
             data = base.data * (rng.random_sample(base.nnz) > column_rate)
-            return sparse.csc_matrix((data, base.indices, base.indptr), shape=base.shape)
+            return sparse.csc_array((data, base.indices, base.indptr), shape=base.shape)
     else:
-        base = view.root[:, None] * (view.X - to) / (1 - rate)
+        base = design.root[:, None] * (design.X - to) / (1 - rate)
 
-        def draw() -> Any:
+        def draw() -> NDArray | sparse.csc_array:
             return base * (rng.random_sample(base.shape) > rate)
 
     def evaluate(w: NDArray) -> tuple[NDArray, NDArray]:
-        design = draw()
-        residual = view.target - (design @ w.T).T - view.root * np.expand_dims(w @ offset, -1)
-        correlation = (design.T @ residual.T).T + np.expand_dims(residual @ view.root, -1) * offset
+        masked = draw()
+        residual = design.target - (masked @ w.T).T - design.root * np.expand_dims(w @ offset, -1)
+        correlation = (masked.T @ residual.T).T
+        correlation += np.expand_dims(residual @ design.root, -1) * offset
         return correlation, np.einsum("...i,...i->...", residual, residual)
 
     return evaluate
 
 
-def _largest_curvature(view: Any, kept: NDArray) -> float:
-    """Return the largest eigenvalue of A'A for the columns `kept` (k,), from above."""
-    if len(kept) <= DENSE_SPECTRUM:
-        return _largest(np.linalg.eigvalsh(view.block(kept)))
+def _largest_curvature(problem: Problem, kept: Features) -> float:
+    """Return the largest eigenvalue of A'A for the features `kept` (k,), from above."""
+    n_kept = len(np.arange(problem.n_features)[kept])
+    if n_kept <= DENSE_SPECTRUM:
+        return _largest(np.linalg.eigvalsh(problem.gram(kept)))
+    one = problem if len(problem.coef_shape) == 1 else problem.select_target(0)
 
     def product(u: NDArray) -> NDArray:
-        w = np.zeros(view.n_features)
+        w = np.zeros(problem.n_features)
         w[kept] = u.ravel()
-        return view.curvature(w)[kept]
+        return (one.cross - one.evaluate(w)[0])[kept]
 
-    first = np.random.RandomState(0).standard_normal(len(kept))
+    first = np.random.RandomState(0).standard_normal(n_kept)
     if not product(first).any():
         return 0.0
-    operator = LinearOperator((len(kept),) * 2, matvec=product, dtype=np.float64)
+    operator = LinearOperator((n_kept, n_kept), matvec=product, dtype=np.float64)
     return 1.01 * float(eigsh(operator, k=1, v0=first, tol=1e-3, return_eigenvectors=False)[0])
 
 
-def _inverse(curvature: float) -> float:
-    """Return the step for a curvature; any step will do where there is none."""
+def _is_auto(settings: Settings) -> bool:
+    """Return whether the step is to be chosen by the curvature."""
+    return isinstance(settings.learning_rate, str)
+
+
+def _step(settings: Settings, curvature: float) -> float:
+    """Return the step that was set, or else the inverse of the curvature; any, if there is none."""
+    if not isinstance(settings.learning_rate, str):
+        return settings.learning_rate
     return 1.0 / curvature if curvature > 0 else 1.0
 
 
 def _largest(values: NDArray) -> float:
-    """Return the largest of nonnegative values (k,), 0 of none."""
+    """Return the largest of nonnegative values (k,), 0 if there are none."""
     return float(np.max(values, initial=0.0))

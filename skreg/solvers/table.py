@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from .._objective import Penalty
 from .._solution import Solution
 from ..problem.protocol import Problem
-from . import loops, pivoting, ridge, working_set
+from . import loops, pivoting, ridge, spectral, working_set
 
 LARGE_SIDE = 5000  # of a sparse X: up to this smaller side a factorisation beats iterations
 PIVOTING_SIDE = 300  # features up to which pivoting beats the working set, see docs/benchmarks
@@ -62,6 +62,10 @@ def _suits_cg(problem: Problem, penalty: Penalty) -> bool:
     return _is_quadratic(penalty) and problem.has_rows and problem.is_sparse
 
 
+def _suits_spectral(problem: Problem, penalty: Penalty) -> bool:
+    return _is_quadratic(penalty) and not _is_large_and_sparse(problem)
+
+
 def _suits_pivoting(problem: Problem, penalty: Penalty) -> bool:
     return not _is_quadratic(penalty) and problem.n_features <= PIVOTING_SIDE
 
@@ -84,6 +88,7 @@ SOLVERS = {
         ridge.svd, _QUADRATIC, "Increase l2_lambda.", _suits_svd, rows=True, sparse=False
     ),
     "cg": Solver(ridge.cg, _QUADRATIC, "Increase max_iter or the penalty.", _suits_cg),
+    "spectral": Solver(spectral.solve, frozenset(), "Increase the penalty.", _suits_spectral),
     "pivoting": Solver(
         pivoting.solve, _ALL, "Use solver='newton'.", _suits_pivoting, l1=True, positive=True
     ),

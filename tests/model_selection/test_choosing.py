@@ -22,13 +22,6 @@ def test_the_standard_error_is_that_of_a_mean():
     assert_allclose(se, losses.std(axis=1, ddof=1) / np.sqrt(7), rtol=1e-14)
 
 
-def test_weighted_folds_count_by_their_shares():
-    losses = np.array([[1.0, 4.0]])
-    mean, se = choosing.fold_statistics(losses, np.array([2 / 3, 1 / 3]))
-    assert_allclose(mean, [2.0])
-    assert_allclose(se, [np.sqrt(2 / 3 * 1 + 1 / 3 * 4)])
-
-
 def test_a_single_fold_has_no_standard_error():
     mean, se = choosing.fold_statistics(np.array([[3.0], [1.0]]))
     assert_allclose(mean, [3.0, 1.0])
@@ -50,11 +43,12 @@ def test_one_standard_error_takes_the_first_value_within_it(se, expected):
 
 
 def test_a_value_without_a_score_is_never_chosen():
-    loss = np.array([np.nan, 2.0, 1.0, np.nan])
+    loss = np.array([np.nan, 2.0, 1.0, -np.inf])
     assert SELECTIONS["min"](loss, np.ones(4)) == 2
     assert SELECTIONS["1se"](loss, np.ones(4)) == 1
-    with pytest.raises(ValueError, match="NaN"):
-        SELECTIONS["min"](np.full(3, np.nan), np.ones(3))
+    for nothing in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="NaN or infinite"):
+            SELECTIONS["min"](np.full(3, nothing), np.ones(3))
 
 
 def test_the_information_criteria_are_likelihoods_with_a_price():
@@ -71,3 +65,16 @@ def test_the_information_criteria_are_likelihoods_with_a_price():
 def test_generalised_cross_validation_has_no_value_without_freedom():
     rss, df = np.array([8.0, 1.0, 0.0]), np.array([0.0, 2.0, 4.0])
     assert_allclose(choosing.gcv(rss, df, 4.0), [2.0, 1.0, np.inf])
+
+
+def test_an_end_wins_where_the_loss_still_falls_by_more_than_its_standard_error():
+    ts = np.geomspace(1, 1e-3, 7)
+    falling, flat = np.array([9.0, 8, 7, 6, 5, 4, 3]), np.array([9.0, 5, 3.2, 3.1, 3.04, 3.02, 3])
+    for se, expected in ((0.5, True), (3.0, False)):
+        assert choosing.wins_beyond(falling, np.full(7, se), ts, -1) is expected
+        assert choosing.wins_beyond(falling[::-1], np.full(7, se), ts, 0) is expected
+    assert not choosing.wins_beyond(flat, np.full(7, 0.5), ts, -1)
+    assert choosing.wins_beyond(falling, None, ts, -1)
+    assert not choosing.wins_beyond(
+        np.geomspace(1, 1e-6, 7), np.zeros(7), ts, -1
+    )  # as good as none
