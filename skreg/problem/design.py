@@ -206,7 +206,7 @@ class RowDesign:
 
     def intercept(self, w: NDArray) -> NDArray:
         """Return the intercepts (...) that go with w (..., p)."""
-        return self.target_mean - (w @ self.mean if self.fit_intercept else 0.0)
+        return self.target_mean - w @ self.mean if self.fit_intercept else np.zeros(w.shape[:-1])
 
     def select_target(self, index: int) -> RowDesign:
         """Return the problem of one of several targets."""
