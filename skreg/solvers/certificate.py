@@ -32,12 +32,19 @@ class Certificate:
     gap: NDArray
 
 
-def certify(problem: Problem, penalty: Penalty, w: NDArray, tol: float) -> Certificate:
+def certify(
+    problem: Problem,
+    penalty: Penalty,
+    w: NDArray,
+    tol: float,
+    evaluation: tuple[NDArray, NDArray] | None = None,
+) -> Certificate:
     """Return the certificate of w (..., p), with free coefficients by least squares.
 
-    Rounding is allowed for where the gap is otherwise above `tol` times |b|^2 / 2.
+    Rounding is allowed for where the gap is otherwise above `tol` times |b|^2 / 2. `evaluation` is
+    what `problem.evaluate(w)` returns, where it is known better.
     """
-    correlation, norm2 = problem.evaluate(w)
+    correlation, norm2 = problem.evaluate(w) if evaluation is None else evaluation
     free_gap: NDArray | float = 0.0
     if penalty.free.any():
         w, correlation, norm2, free_gap = _fit_free(problem, penalty, w, correlation, norm2)

@@ -15,7 +15,8 @@ from .certificate import certify
 from .table import LARGE_SIDE, PIVOTING_SIDE, SOLVERS
 
 AUTO = {
-    "table": ("pivoting", "newton"),
+    "table": ("pivoting", "newton", "pivoting rows"),
+    "table of moments": ("pivoting", "newton"),
     "large": ("newton",),
     "moments": ("cholesky", "spectral"),
     "tall": ("cholesky", "svd"),
@@ -45,7 +46,7 @@ def solve(
                 if solver == "auto":
                     continue
                 found = Solution(np.zeros(problem.coef_shape))
-            certificate = certify(problem, penalty, found.coef, settings.tol)
+            certificate = certify(problem, penalty, found.coef, settings.tol, found.evaluation)
         if not np.all(np.isfinite(certificate.gap)):
             raise ValueError(OVERFLOW)
         found = replace(found, coef=certificate.w, dual_gap=certificate.gap, solver=name)
@@ -59,9 +60,10 @@ def solve(
 
 
 def situation(problem: Problem, penalty: Penalty) -> str:
-    """Return the key of `AUTO` for a problem; the first two are those that need an L1 solver."""
+    """Return the key of `AUTO` for a problem; the first three need an L1 solver."""
     if penalty.has_l1 or penalty.positive:
-        return "table" if problem.n_features <= PIVOTING_SIDE else "large"
+        table = "table" if problem.has_rows else "table of moments"
+        return table if problem.n_features <= PIVOTING_SIDE else "large"
     if not problem.has_rows:
         return "moments"
     n, p = problem.shape
