@@ -20,18 +20,20 @@ def solve(
 ) -> Solution:
     """Return the certified solution of the named solver, or the best of those that "auto" tries.
 
+    Where the data are too ill-conditioned for the named solver, those of "auto" follow.
+
     ValueError if squares of the data overflow.
     """
     penalty = penalty.exclude(problem.constant)
     best: Solution | None = None
-    for name in candidates(problem, penalty) if solver == "auto" else [solver]:
+    names = list(candidates(problem, penalty)) if solver == "auto" else [solver]
+    for name in names:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             try:
                 found = SOLVERS[name].run(problem, penalty, start, settings)
             except np.linalg.LinAlgError:  # the data are too ill-conditioned for this solver
-                if solver == "auto":
-                    continue
-                found = Solution(np.zeros(problem.coef_shape), np.zeros(()), 1)
+                names += [other for other in candidates(problem, penalty) if other not in names]
+                continue
             certificate = certify(problem, penalty, found.coef, settings.tol)
         if not np.all(np.isfinite(certificate.gap)):
             raise ValueError(OVERFLOW)

@@ -59,7 +59,7 @@ def _suits_svd(problem: Problem, penalty: Penalty) -> bool:
 
 
 def _suits_cg(problem: Problem, penalty: Penalty) -> bool:
-    return _is_quadratic(penalty) and problem.has_rows and problem.is_sparse
+    return _is_quadratic(penalty) and _is_large_and_sparse(problem)
 
 
 def _suits_spectral(problem: Problem, penalty: Penalty) -> bool:
