@@ -21,9 +21,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-DECADE = 10.0  # ratio of strengths over which the slope at the end of a grid is taken
-AS_GOOD_AS_NONE = 1e-4  # of the largest loss: at less, a smaller strength has nothing to win
-FLAT = 0.01  # of the loss: a smaller slope is none where there is no standard error
+AS_GOOD_AS_NONE = 1e-4  # of the largest loss on a grid
+FLAT = 0.01  # of a loss without a standard error: smaller differences are none
 
 
 def fold_statistics(losses: NDArray) -> tuple[NDArray, NDArray]:
@@ -53,20 +52,16 @@ SELECTIONS: dict[str, Callable[[NDArray, NDArray], int]] = {"min": minimum, "1se
 """How to choose by a loss and its standard error, by the names of `selection`."""
 
 
-def wins_beyond(loss: NDArray, se: NDArray | None, ts: NDArray, end: int) -> bool:
-    """Return whether strengths beyond an end (0 or -1) of ts (m,) could be better than it.
+def is_better(loss: NDArray, se: NDArray | None, index: int, others: NDArray) -> bool:
+    """Return whether one of the losses `others` (k,) is less than loss[index] by more than its se.
 
-    A loss flattens out towards either end, so that beyond it no more is to be won than over the
-    last decade of the grid; and less than the standard error of the loss is nothing.
+    A loss that is next to none beside the largest (m,) leaves nothing to be won.
     """
-    a_decade_away = (ts >= DECADE * ts[end]) if end else (ts <= ts[0] / DECADE)
-    inside = np.flatnonzero(a_decade_away)
-    before = (0 if end else -1) if not len(inside) else inside[-1 if end else 0]
-    finite = loss[np.isfinite(loss)]
-    if end and abs(loss[end]) <= AS_GOOD_AS_NONE * np.max(np.abs(finite)):
+    chosen, finite = loss[index], loss[np.isfinite(loss)]
+    if 0 <= chosen <= AS_GOOD_AS_NONE * np.max(finite):
         return False
-    least = FLAT * abs(loss[end]) if se is None or np.isnan(se[end]) else se[end]
-    return bool(loss[before] - loss[end] > least)
+    margin = FLAT * abs(chosen) if se is None or np.isnan(se[index]) else se[index]
+    return bool(np.any(others < chosen - margin))
 
 
 def _information(rss: NDArray, df: NDArray, n: float, noise: NDArray, price: float) -> NDArray:

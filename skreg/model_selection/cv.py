@@ -33,13 +33,14 @@ from ..linear.base import (
     unchanged_on_error,
 )
 from ..problem import dask_partitions as partitions
-from ..problem.design import OVERFLOW, RowDesign
+from ..problem.design import RowDesign
 from ..problem.gram import intercept_of
 from ..problem.moments import Moments
 from ..problem.protocol import Problem
+from ..problem.validation import OVERFLOW
 from ..solvers.table import LARGE_SIDE
 from .callbacks import CallbackSupportMixin, FoldProgress, NoContext
-from .choosing import SELECTIONS, wins_beyond
+from .choosing import SELECTIONS, is_better
 from .cv_moments import checked_moments, folds_of_partitions
 from .folds import (
     MOMENTS_SIDE,
@@ -55,6 +56,7 @@ from .path_problem import PathProblem
 from .scores import Scorer, Scores, by_folds, by_leaving_one_out
 
 N_FOLDS = 5  # where cv=None means folds, as in scikit-learn
+BEYOND = np.array([10.0, 1000.0])  # ratios to the end of a grid at which more is looked for
 GRID: list = [Interval(Integral, 1, None, closed="left"), "array-like"]
 CV_CONSTRAINTS: dict[str, list] = {
     **{
@@ -126,8 +128,8 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
         Warns
         -----
         UserWarning
-            If the chosen value is the first or the last of the grid, and the scores next to it say
-            that beyond it there may be one that is better by more than a standard error.
+            If the chosen value is the first or the last of the grid, and of those 10 and 1000 times
+            beyond it one is better by more than a standard error.
         ConvergenceWarning
             If the duality gap of a fit is above `tol`.
         """
@@ -144,7 +146,8 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
                 X, y, weights = self._check_data(X, y, sample_weight)
                 routed = self._route(weights, params)
                 data = Data(X, y, weights, self.fit_intercept)
-                self._fit_rows(data, routed, context)
+                with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+                    self._fit_rows(data, routed, context)
             context.call_on_fit_task_end(estimator=self, X=X, y=y)
             return self
 
@@ -254,8 +257,8 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
             )
         if self.criterion == "gcv" and not self._is_quadratic:
             raise ValueError(
-                "criterion='gcv' needs a quadratic penalty: it does not support positive=True or an "
-                "L1 penalty. Use cv=5."
+                "criterion='gcv' needs a quadratic penalty: it does not support positive=True or "
+                "an L1 penalty. Use cv=5."
             )
         if self.per_target and not (
             self._is_quadratic and self.cv is None and self.scoring is None
@@ -279,7 +282,6 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
             raise ValueError(f"cv must be an integer or None to go with {what}; got {self.cv!r}.")
         return N_FOLDS if self.cv is None else int(self.cv)
 
-    @np.errstate(over="ignore", invalid="ignore")  # what is not finite is refused
     def _fit_rows(self, data: Data, routed: dict[str, dict[str, Any]], context: Any) -> None:
         """Choose and fit from rows."""
         model = self._model()
@@ -298,14 +300,18 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
         on_rows = path.posed_on(design)
         search = self._search(path, on_rows, data.X.dtype)
         scorer = self._scorer(routed["scorer"], len(data.y))
-        if folds:
-            progress = FoldProgress(self, context, len(folds), self.verbose)
-            scores = by_folds(model, problems, search.values, scorer, self.n_jobs, progress)
-        elif self.criterion is None:
-            scores = by_leaving_one_out(search.path, design, data, search.values, scorer)
-        else:
-            scores = self._by_criterion(search, design)
-        self._finish(search, scores)
+
+        def score(values: NDArray, progress: FoldProgress | None = None) -> Scores:
+            """Return the scores of values (m,)."""
+            if folds:
+                parts = fold_problems(folds, data)[0] if progress is None else problems
+                return by_folds(model, parts, values, scorer, self.n_jobs, progress)
+            if self.criterion is None:
+                return by_leaving_one_out(path, design, data, values, scorer)
+            return self._by_criterion(replace(search, values=values), design)
+
+        progress = FoldProgress(self, context, len(folds), self.verbose) if folds else None
+        self._finish(search, score(search.values, progress), score)
 
     def _fit_moments(self, folds: list[Moments], context: Any) -> None:
         """Choose and fit from the moments of folds."""
@@ -313,11 +319,16 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
         assert whole is not None
         if whole.feature_names is not None:
             self.feature_names_in_ = whole.feature_names
-        problems = map(FoldProblem, without_each(folds, None), folds)
         path = PathProblem(model, whole.problem(self.fit_intercept))
         search = self._search(path, path, whole.dtype)
+
+        def score(values: NDArray, progress: FoldProgress | None = None) -> Scores:
+            """Return the scores of values (m,)."""
+            parts = map(FoldProblem, without_each(folds, None), folds)
+            return by_folds(model, parts, values, None, None, progress)
+
         progress = FoldProgress(self, context, len(folds), self.verbose)
-        self._finish(search, by_folds(model, problems, search.values, None, None, progress))
+        self._finish(search, score(search.values, progress), score)
 
     def _search(self, path: PathProblem, on_rows: PathProblem, dtype: Any) -> Search:
         """Return the problem with its grid, the user's or an automatic one."""
@@ -376,7 +387,7 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
             )
         return []
 
-    def _finish(self, search: Search, scores: Scores) -> None:
+    def _finish(self, search: Search, scores: Scores, score: Callable[..., Scores]) -> None:
         """Choose, fit the model at the chosen value, and warn of what the user should know."""
         for name in [name for name in vars(self) if name.endswith("_")]:
             if name not in ("n_features_in_", "feature_names_in_"):
@@ -385,7 +396,7 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
         gap = self._refit(search, index)
         self._warn_of_gap(max(gap, scores.attributes.get("max_fold_gap_", 0.0)))
         if not self.per_target:
-            self._warn_at_edge(search, scores, int(index))
+            self._warn_at_edge(search, scores, int(index), score)
 
     def _choose(self, search: Search, scores: Scores) -> NDArray:
         """Set what the scores say of the values; return the index of the chosen one (...)."""
@@ -448,23 +459,29 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
                 stacklevel=levels_to_the_user(),
             )
 
-    def _warn_at_edge(self, search: Search, scores: Scores, index: int) -> None:
-        """Warn if the chosen value is at an end of the grid, and beyond it there may be a better."""
-        values, name = search.values, self._regressor._path_parameter
+    def _warn_at_edge(
+        self, search: Search, scores: Scores, index: int, score: Callable[..., Scores]
+    ) -> None:
+        """Warn if the chosen value is at an end of the grid, and a value beyond it is better."""
+        values, parameter = search.values, search.path.parameter
+        name = self._regressor._path_parameter
         at_top = index == 0 and np.any(self.coef_)
         at_bottom = index == len(values) - 1 and values[-1] > 0
         if len(values) == 1 or not (at_top or at_bottom):
             return
-        ts = search.path.parameter.strength(values)
-        if not wins_beyond(scores.loss, scores.se, ts, -1 if at_bottom else 0):
+        factors = 1.0 / BEYOND if at_bottom else BEYOND[::-1]
+        with np.errstate(over="ignore"):
+            ts = parameter.strength(values[index]) * factors
+        beyond = parameter.value(ts[np.isfinite(ts)])
+        if not is_better(scores.loss, scores.se, index, score(beyond).loss):
             return
         end, further = ("smallest", "smaller") if at_bottom else ("largest", "larger")
         remedy = f"Give {further} values in `{self._grid_parameter}`."
         if at_bottom and isinstance(getattr(self, self._grid_parameter), Integral):
             remedy = "Use a smaller `eps`."
         warnings.warn(
-            f"The chosen {name}={values[index]:.3g} is the {end} of the grid: what lies beyond "
-            f"may be better. {remedy}",
+            f"The chosen {name}={values[index]:.3g} is the {end} of the grid, and beyond it "
+            f"there are better ones. {remedy}",
             UserWarning,
             stacklevel=levels_to_the_user(),
         )

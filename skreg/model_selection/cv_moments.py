@@ -1,4 +1,4 @@
-"""The folds of a cross-validation without rows: lists of moments, and Dask collections in pieces."""
+"""Folds of a cross-validation without rows: lists of moments, and pieces of Dask collections."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ def folds_of_partitions(X: Any, y: Any, sample_weight: Any, n_folds: int) -> lis
     check_side(X.shape[1])
     pieces = _pieces(partitions.lengths(X), n_folds)
     folds = partitions.fold(moments_of_pieces, _merge, X, y, sample_weight, pieces)
+    if len(folds) < n_folds:
+        raise ValueError(f"Fold {min(set(range(n_folds)) - set(folds))} has no row.")
     return checked_moments([folds[k] for k in range(n_folds)])
 
 

@@ -43,10 +43,10 @@ class DropoutRegressorCV(BaseCV):
         rates are then arrays of shape (n_targets,).
     scoring : str or callable, default=None
         What to choose by, the larger the better: a name of scikit-learn's, or a function
-        `scorer(estimator, X, y)` of a fitted `DropoutRegressor` and the test rows. None: the mean squared
-        error. It is given the `sample_weight` of the rows, if there is one and it takes it. When
-        leaving one out, it scores the predictions of all rows at once: its estimator predicts them,
-        and has no coefficients.
+        `scorer(estimator, X, y)` of a fitted `DropoutRegressor` and the test rows. None: the mean
+        squared error. It is given the `sample_weight` of the rows, if there is one and it takes it.
+        When leaving one out, it scores the predictions of all rows at once: its estimator predicts
+        them, and has no coefficients.
     n_jobs : int, default=None
         Number of threads over the folds. None: 1, but for a `joblib.parallel_config` context.
     verbose : int, default=0

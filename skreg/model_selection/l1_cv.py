@@ -119,8 +119,8 @@ class L1RegressorCV(BaseCV):
     by its sample weights. The standard error is sqrt(mean((fold - mean)^2) / (n_folds - 1)).
 
     The criteria are n log(2 pi s2) + RSS / s2 + c df, with c = 2 or log(n) for n the number of rows
-    of positive weight, RSS with weights of mean 1, s2 the noise variance, and df the number of nonzero coefficients ([2]_); with an L2
-    part, the trace of the hat matrix on those.
+    of positive weight, RSS with weights of mean 1, s2 the noise variance, and df the number of
+    nonzero coefficients ([2]_); with an L2 part, the trace of the hat matrix on those.
 
     References
     ----------

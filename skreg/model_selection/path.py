@@ -152,14 +152,15 @@ class _Source:
         found = self.problem.trace(values, lambda: rows)
         if self.problem is rows:
             return found
-        gaps = rows.gaps(values, found.coefs)
+        rest = np.flatnonzero(~found.alone)
+        gaps = found.dual_gaps
+        gaps[rest] = rows.gaps(values[rest], found.coefs[rest])
         within = gaps <= self.model.tol * 0.5 * rows.problem.target_norm2
-        # Without a penalty the answer is one of minimum norm, to which the gap is blind.
-        for k in np.flatnonzero((values > 0) & ~within.reshape(len(values), -1).all(axis=1)):
+        for k in rest[~within[rest].reshape(len(rest), -1).all(axis=1)]:
             solution = rows.solve(values[k], found.coefs[k])
             found.coefs[k], gaps[k] = solution.coef, solution.dual_gap
             found.n_iters[k], found.solvers[k] = solution.n_iter, solution.solver
-        return replace(found, dual_gaps=gaps)
+        return found
 
     def _with_knots(self, path: RegularizationPath) -> RegularizationPath:
         """Return the path with its kinks, where it has them."""
@@ -175,10 +176,11 @@ class _Source:
 
 def _kinks(path: Path, kept: NDArray, values: NDArray) -> tuple[NDArray, NDArray]:
     """Return the kinks (k,) between the first and the last value, and what happens there (k,)."""
-    inside = (path.features < len(kept)) & (path.knots >= values[-1]) & (path.knots <= values[0])
+    between = (path.knots >= values[-1]) & (path.knots <= values[0] * (1.0 + 1e-12))
+    inside = (path.features < len(kept)) & between
     features = path.features[inside]
-    entered = np.where(features >= 0, kept[np.maximum(features, ~features)], 0)
-    entered = np.where(features >= 0, entered, ~kept[np.maximum(features, ~features)])
+    names = kept[np.maximum(features, ~features)]
+    entered = np.where(features >= 0, names, ~names)
     return path.knots[inside], entered
 
 

@@ -38,13 +38,16 @@ ROWS_BYTES = 2**28  # that a dense copy of the columns may take for it
 class PathSolution:
     """The solutions at m strengths: coefs (m, ..., p), dual gaps (m, ...), iterations (m,).
 
-    `solvers` names the solver of each, `gap` is the largest relative gap.
+    `solvers` names the solver of each, `alone` (m,) masks those that were solved on
+    the rows by themselves, and
+    `gap` is the largest relative gap.
     """
 
     coefs: NDArray
     dual_gaps: NDArray
     n_iters: NDArray
     solvers: list[str]
+    alone: NDArray
     gap: float
 
     def __getitem__(self, k: int) -> Solution:
@@ -151,14 +154,14 @@ class PathProblem:
         gaps = self.gaps(values, coefs)
         norm2 = self.problem.target_norm2
         within = np.all((gaps <= self.settings.tol * 0.5 * norm2).reshape(len(ts), -1), axis=1)
-        names = [name] * len(ts)
+        names, alone = [name] * len(ts), ~(within & is_exact)
         rows = None
-        for k in np.flatnonzero(~(within & is_exact)):
+        for k in np.flatnonzero(alone):
             rows = rows or (self if on_rows is None else on_rows())
             solution = rows.solve(values[k], coefs[k])
             coefs[k], gaps[k] = solution.coef, solution.dual_gap
             n_iters[k], names[k] = solution.n_iter, solution.solver
-        return self._solution(coefs, gaps, n_iters, names)
+        return self._solution(coefs, gaps, n_iters, names, alone)
 
     def held(self, values: NDArray, on_rows: Callable[[], PathProblem]) -> tuple[CoefPath, float]:
         """Return the coefficients at the values (m,) to keep, and the largest relative gap.
@@ -166,7 +169,11 @@ class PathProblem:
         Where one factorisation serves all strengths, it is kept if that is less.
         """
         ts, spectrum = self.parameter.strength(values), self.spectrum
-        if self.solver == "auto" and spectrum is not None and spectrum.resolves(ts).all():
+        if (
+            self.solver == "auto"
+            and spectrum is not None
+            and np.all(spectrum.resolves(ts) & (ts > 0))
+        ):
             return CoefPath.of_spectrum(spectrum, ts), 0.0
         found = self.trace(values, on_rows)
         return CoefPath(found.coefs), found.gap
@@ -238,7 +245,8 @@ class PathProblem:
         """Return coefs (m, ..., p), iterations (m,), the solver, and where they can be trusted."""
         if self.spectrum is not None:
             coefs = self.spectrum.coefs(ts)
-            return coefs, np.ones(len(ts), dtype=int), "spectral", self.spectrum.resolves(ts)
+            exact = self.spectrum.resolves(ts) & (ts > 0)  # 0 asks for the minimum norm
+            return coefs, np.ones(len(ts), dtype=int), "spectral", exact
         positive = ts[ts > 0]
         if not len(positive):
             return None
@@ -262,15 +270,15 @@ class PathProblem:
         self, values: NDArray, on_rows: Callable[[], PathProblem] | None
     ) -> PathSolution:
         """Return the solutions at the values (m,), each started from the one before."""
-        found = []
+        found, alone = [], np.full(len(values), on_rows is None)
         rows = None
-        for value in values:
+        for k, value in enumerate(values):
             solution = self.solve(value, self._start)
             if on_rows is not None and (
                 value == 0 or not solution.is_within(self.settings.tol, self.problem.target_norm2)
             ):
                 rows = rows or on_rows()
-                solution = rows.solve(value, solution.coef)
+                solution, alone[k] = rows.solve(value, solution.coef), True
             self._start = solution.coef
             found.append(solution)
         return self._solution(
@@ -278,11 +286,12 @@ class PathProblem:
             np.array([solution.dual_gap for solution in found]),
             np.array([solution.n_iter for solution in found]),
             [solution.solver for solution in found],
+            alone,
         )
 
     def _solution(
-        self, coefs: NDArray, gaps: NDArray, n_iters: NDArray, names: list[str]
+        self, coefs: NDArray, gaps: NDArray, n_iters: NDArray, names: list[str], alone: NDArray
     ) -> PathSolution:
         """Return the solutions with their largest relative gap."""
         gap = Solution(coefs, gaps, 1).relative_gap(self.problem.target_norm2)
-        return PathSolution(coefs, gaps, n_iters, names, gap)
+        return PathSolution(coefs, gaps, n_iters, names, alone, gap)

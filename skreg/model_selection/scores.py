@@ -16,11 +16,13 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
@@ -108,18 +110,19 @@ def by_folds(
     values: NDArray,
     scorer: Scorer | None,
     n_jobs: int | None,
-    progress: FoldProgress,
+    progress: FoldProgress | None,
 ) -> Scores:
     """Score the values (m,) of the path of `model` on each of the folds."""
-    jobs = (
-        delayed(_score_fold)(model, fold, values, scorer, progress, k)
-        for k, fold in enumerate(folds)
-    )
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), progress.folds() if progress else nullcontext():
         # Coordinate descent silences this itself, but filters are not the threads' own.
         warnings.filterwarnings("ignore", "Objective did not converge", ConvergenceWarning)
-        with progress.folds():
-            found = Parallel(n_jobs=n_jobs, prefer="threads")(jobs)
+        jobs = enumerate(folds)
+        if effective_n_jobs(n_jobs) == 1:
+            found = [_score_fold(model, fold, values, scorer, progress, k) for k, fold in jobs]
+        else:
+            found = Parallel(n_jobs=n_jobs, prefer="threads")(
+                delayed(_score_fold)(model, fold, values, scorer, progress, k) for k, fold in jobs
+            )
     mse_path = np.array([fold.mse for fold in found]).T
     mean, se = fold_statistics(mse_path)
     attributes: dict[str, Any] = {"mse_path_": mse_path, "mse_mean_": mean, "mse_se_": se}
@@ -135,12 +138,12 @@ def _score_fold(
     fold: FoldProblem,
     values: NDArray,
     scorer: Scorer | None,
-    progress: FoldProgress,
+    progress: FoldProgress | None,
     k: int,
 ) -> FoldScores:
     """Return the scores of the values (m,) on fold number k."""
     errors, scores, gap = [], [], 0.0
-    with progress.fold(k):
+    with progress.fold(k) if progress else nullcontext():
         path = PathProblem(model, fold.problem(model.fit_intercept))
         make = fold.on_rows
         on_rows = (lambda: PathProblem(model, make())) if fold.train is not None and make else None
@@ -161,7 +164,8 @@ def _errors(fold: FoldProblem, problem: Problem, coefs: NDArray) -> NDArray:
         errors = _errors_of_moments(fold.train, fold.test, coefs, problem.fit_intercept)
         if fold.data is None or np.min(errors) > DIGITS * np.max(fold.test.target_norm2):
             return errors.reshape(len(errors), -1).mean(axis=1)
-    assert fold.data is not None and fold.fold is not None
+    assert fold.data is not None
+    assert fold.fold is not None
     data, test = fold.data, fold.fold.test
     predictions = data.predictions(test, coefs, problem.intercept(coefs))
     squares = np.square(data.y[test].T - predictions)
@@ -185,7 +189,8 @@ def _user_scores(
     model: BaseRegularized, fold: FoldProblem, problem: Problem, coefs: NDArray, scorer: Scorer
 ) -> list[float]:
     """Return the user's scores of coefs (m, ..., p) on the test rows."""
-    assert fold.data is not None and fold.fold is not None
+    assert fold.data is not None
+    assert fold.fold is not None
     test = fold.fold.test
     X, y = fold.data.X[test], fold.data.y[test]
     scores = []

@@ -22,7 +22,6 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from .._objective import Penalty, dropout_ridge
 from .._solution import Settings, Solution
 from ..problem.protocol import Design, Problem
-from .ridge import uncertified
 
 Evaluate = Callable[[NDArray], tuple[NDArray, NDArray]]
 """Takes w (..., p) to A'r (..., p) and |r|^2 (...)."""
@@ -108,7 +107,7 @@ def _loop(
                 if np.all(gap <= settings.tol * 0.5 * problem.target_norm2):
                     break
             older, newer = newer, (np.zeros_like(w), 0)
-    return replace(uncertified(result, len(losses)), loss_curve=np.array(losses))
+    return Solution(result, n_iter=len(losses), loss_curve=np.array(losses))
 
 
 def _masked(design: Design, rate: NDArray, drop_to: str, rng: np.random.RandomState) -> Evaluate:

@@ -45,7 +45,7 @@ def solve(problem: Problem, penalty: Penalty, start: object, settings: Settings)
         if path is not None:
             coef[target] = path.coefs[-1]
             n_iter = max(n_iter, len(path.knots) - 1)
-    return Solution(coef, np.full(coef.shape[:-1], np.inf), n_iter)
+    return Solution(coef, n_iter=n_iter)
 
 
 def path_to(G: NDArray, c: NDArray, l1: NDArray, positive: bool) -> Path | None:

@@ -28,7 +28,7 @@ from scipy import linalg
 from .._objective import Penalty
 from .._solution import Settings, Solution
 from ..problem.protocol import ALL, Design, Problem
-from .ridge import EPS, LARGEST_CONDITION, TINY, FreeFeatures, add_to_diagonal, uncertified
+from .ridge import EPS, LARGEST_CONDITION, TINY, FreeFeatures, add_to_diagonal
 
 FEW = 32  # features; the products of fewer round no less
 
@@ -240,7 +240,7 @@ def solve(
         slope = problem.evaluate(w)[0] - ridge * w
         w += ((slope @ found.vectors) * inverse) @ found.vectors.T
         w += (slope @ found.basis) @ found.back.T
-    return uncertified(w, 2)
+    return Solution(w, n_iter=2)
 
 
 def noise_of(eigenvalues: NDArray) -> float:

@@ -67,14 +67,9 @@ def test_generalised_cross_validation_has_no_value_without_freedom():
     assert_allclose(choosing.gcv(rss, df, 4.0), [2.0, 1.0, np.inf])
 
 
-def test_an_end_wins_where_the_loss_still_falls_by_more_than_its_standard_error():
-    ts = np.geomspace(1, 1e-3, 7)
-    falling, flat = np.array([9.0, 8, 7, 6, 5, 4, 3]), np.array([9.0, 5, 3.2, 3.1, 3.04, 3.02, 3])
-    for se, expected in ((0.5, True), (3.0, False)):
-        assert choosing.wins_beyond(falling, np.full(7, se), ts, -1) is expected
-        assert choosing.wins_beyond(falling[::-1], np.full(7, se), ts, 0) is expected
-    assert not choosing.wins_beyond(flat, np.full(7, 0.5), ts, -1)
-    assert choosing.wins_beyond(falling, None, ts, -1)
-    assert not choosing.wins_beyond(
-        np.geomspace(1, 1e-6, 7), np.zeros(7), ts, -1
-    )  # as good as none
+def test_another_loss_is_better_if_it_is_less_by_more_than_the_standard_error():
+    loss, se = np.array([9.0, 5.0, 4.0]), np.array([1.0, 1.0, 0.5])
+    assert choosing.is_better(loss, se, 2, np.array([3.8, 3.4]))
+    assert not choosing.is_better(loss, se, 2, np.array([3.8, 3.6, np.nan]))
+    assert choosing.is_better(loss, None, 2, np.array([3.8]))
+    assert not choosing.is_better(np.array([1.0, 1e-6]), None, 1, np.array([1e-9]))

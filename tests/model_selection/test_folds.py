@@ -84,7 +84,7 @@ def test_the_problems_are_those_of_the_training_rows(splitter, p, weighted, inte
         ("repeated", [3, 3]),
         ("overlapping", [1, 1, 1, 1]),
         ("growing", [1, 1, 1]),
-        ("masks", [1, 1]),
+        ("masks", [2]),
     ],
 )
 def test_folds_share_moments_where_they_can(splitter, sizes):

@@ -12,6 +12,7 @@ from skreg import L1RegressorCV, L2Regressor, L2RegressorCV
 from skreg.model_selection.scores import HeldOut, Scorer
 
 N = 12
+pytestmark = pytest.mark.filterwarnings("ignore:The chosen .* of the grid:UserWarning")
 
 
 @pytest.mark.parametrize("targets", [None, 2])

@@ -161,7 +161,7 @@ def test_the_loss_curve_holds_the_objective_before_every_epoch():
     solution = descend(view_of(X, y), lasso(4, 0.3, 0.2), max_iter=20, learning_rate=0.05)
     problem = Problem(X, y, l1=0.3, l2=0.2)
     w, expected = np.zeros(4), []
-    A, b = problem.columns(slice(None)), problem.centred_y
+    A, b = problem.A, problem.b
     for _ in range(20):
         expected.append(problem.objective(w))
         w = w - 0.05 * (A.T @ (A @ w - b) + 0.2 * w + 0.3 * np.sign(w))
