@@ -67,8 +67,8 @@ def left_out(
 ) -> LeftOut:
     """Return the mean squared errors at strengths (m,), each row a fold of its weight."""
     shape = (len(strengths), *design.coef_shape[:-1])
-    first, second = np.zeros(shape), np.zeros(shape)  # weighted sums of e^2 and e^4
-    mean, square = np.zeros(len(strengths)), np.zeros(len(strengths))
+    first, second = np.zeros((2, *shape))  # weighted sums of e^2 and e^4, of each target
+    mean, square = np.zeros((2, len(strengths)))  # and of the targets' averages
     for ks, rows, errors in left_out_errors(design, path, strengths, shared):
         share = design.root[rows] ** 2
         squares = np.square(errors, out=errors)
@@ -244,10 +244,9 @@ class _Refit:
         A_mean, b_mean = np.zeros(A.shape[1]), np.zeros(b.shape[:-1])
         if design.fit_intercept:
             A_mean, b_mean = (root @ A) / (root @ root), (b @ root) / (root @ root)
-            sizes = np.linalg.norm(A, axis=0)
+            norms2 = np.sum(A * A, axis=0)
             A, b = A - np.outer(root, A_mean), b - np.multiply.outer(b_mean, root)
-            # What is left of a column that is constant without the row is only rounding.
-            A[:, np.linalg.norm(A, axis=0) <= len(A) * EPS * sizes] = 0.0
+            A[:, np.sum(A * A, axis=0) <= (10 * EPS) ** 2 * norms2] = 0.0  # constant without it
         w = least_squares(A, b, ridge[self._kept])
         own = self._columns[row] / design.root[row] - A_mean
         return design.target[..., row] / design.root[row] - b_mean - w @ own
