@@ -130,7 +130,8 @@ def factorisations(
             yield np.array([k]), Dual.of(design, path.at(t)), np.ones(1)
         return
     if not zero.all():
-        found = shared or (Dual if wide else Primal).of(design, path)
+        side = Dual if wide else Primal
+        found = shared if isinstance(shared, side) else side.of(design, path)
         yield np.flatnonzero(~zero), found, strengths[~zero]
     if zero.any():
         # Least squares is of minimum norm: on the n x n side it is the limit of even weights.
