@@ -21,8 +21,8 @@ AUTO = {
     "moments": ("cholesky", "spectral"),
     "tall": ("cholesky", "svd"),
     "wide": ("dual", "svd"),
-    "sparse tall": ("cholesky", "cg"),
-    "sparse wide": ("dual", "cg"),
+    "sparse tall": ("cholesky", "spectral"),
+    "sparse wide": ("dual", "spectral"),
     "sparse large": ("cg",),
 }
 """What "auto" tries, in this order, until a certificate is within the tolerance."""
@@ -33,19 +33,22 @@ def solve(
 ) -> Solution:
     """Return the certified solution of the named solver, or the best of those that "auto" tries.
 
+    Where the data are too ill-conditioned for the named solver, those of "auto" follow.
+
     ValueError if squares of the data overflow.
     """
     if problem.constant.any():
         penalty = penalty.exclude(problem.constant)
     best: Solution | None = None
-    for name in AUTO[situation(problem, penalty)] if solver == "auto" else [solver]:
+    auto = AUTO[situation(problem, penalty)]
+    names = list(auto) if solver == "auto" else [solver]
+    for name in names:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             try:
                 found = SOLVERS[name].run(problem, penalty, start, settings)
             except np.linalg.LinAlgError:  # the data are too ill-conditioned for this solver
-                if solver == "auto":
-                    continue
-                found = Solution(np.zeros(problem.coef_shape))
+                names += [other for other in auto if other not in names]
+                continue
             certificate = certify(problem, penalty, found.coef, settings.tol, found.evaluation)
         if not np.all(np.isfinite(certificate.gap)):
             raise ValueError(OVERFLOW)
