@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from .._objective import Penalty
 from .gram import EPS, GramProblem
 from .protocol import ALL, Features, Matrix, SparseColumns
 from .validation import raise_not_finite
@@ -139,7 +140,7 @@ class RowDesign:
         residual = self.target - self.product(w)
         return self.correlation(residual), np.einsum("...i,...i->...", residual, residual)
 
-    def unresolved(self, w: NDArray, features: NDArray) -> NDArray:
+    def unresolved(self, w: NDArray, penalty: Penalty) -> NDArray:
         """Return zeros (...): a residual of rows hides nothing of the loss."""
         return np.zeros(w.shape[:-1])
 

@@ -83,9 +83,7 @@ def solve_active_set(problem: Quadratic, x: NDArray, accuracy: float) -> tuple[N
     return x, n_steps
 
 
-def _newton_steps(
-    problem: Quadratic, start: NDArray, accuracy: float
-) -> tuple[NDArray, int, bool]:
+def _newton_steps(problem: Quadratic, start: NDArray, accuracy: float) -> tuple[NDArray, int, bool]:
     """Return x (k,) where Newton steps from a start end, their number, and whether x is optimal."""
     x, fewest, least = start, len(start) + 1, np.inf
     z, violation = problem.gradient_step(x)
