@@ -153,7 +153,8 @@ class PathProblem:
         coefs, n_iters, name, is_exact = found
         gaps = self.gaps(values, coefs)
         norm2 = self.problem.target_norm2
-        within = np.all((gaps <= self.settings.tol * 0.5 * norm2).reshape(len(ts), -1), axis=1)
+        targets = tuple(range(1, gaps.ndim))
+        within = np.all(gaps <= self.settings.tol * 0.5 * norm2, axis=targets)
         names, alone = [name] * len(ts), ~(within & is_exact)
         rows = None
         for k in np.flatnonzero(alone):
