@@ -48,7 +48,6 @@ from .folds import (
     FoldProblem,
     checked_folds,
     fold_problems,
-    merge,
     without_each,
 )
 from .path_problem import PathProblem
@@ -144,7 +143,7 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
             else:
                 X, y, weights = self._check_data(X, y, sample_weight)
                 routed = self._route(weights, params)
-                data = Data(X, y, weights, self.fit_intercept)
+                data = Data(X, y, weights, RowDesign.from_data(X, y, weights, self.fit_intercept))
                 with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
                     self._fit_rows(data, routed, context)
             context.call_on_fit_task_end(estimator=self, X=X, y=y)
@@ -283,12 +282,11 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
 
     def _fit_rows(self, data: Data, routed: dict[str, dict[str, Any]], context: Any) -> None:
         """Choose and fit from rows."""
-        model = self._model()
-        design = RowDesign.from_data(data.X, data.y, data.weights, self.fit_intercept)
+        model, design = self._model(), data.whole
         folds = self._folds(data, routed["splitter"])
-        problems, whole = fold_problems(folds, data) if folds else (iter(()), None)
+        problems, whole = fold_problems(folds, data) if folds else ([], None)
         if whole is not None:
-            problem: Problem = whole.problem(self.fit_intercept)
+            problem: Problem = whole
         elif design.n_features <= min(design.shape[0], MOMENTS_SIDE):
             problem = design.moments()
         else:
@@ -303,7 +301,8 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
         def score(values: NDArray, progress: FoldProgress | None = None) -> Scores:
             """Return the scores of values (m,)."""
             if folds:
-                parts = fold_problems(folds, data)[0] if progress is None else problems
+                reused = progress is not None or isinstance(problems, list)
+                parts = problems if reused else fold_problems(folds, data)[0]
                 return by_folds(model, parts, values, scorer, self.n_jobs, progress)
             if self.criterion is None:
                 return by_leaving_one_out(path, design, data, values, scorer)
@@ -314,8 +313,7 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
 
     def _fit_moments(self, folds: list[Moments], context: Any) -> None:
         """Choose and fit from the moments of folds."""
-        model, whole = self._model(), merge(folds)
-        assert whole is not None
+        model, whole = self._model(), sum(folds[1:], folds[0])
         if whole.feature_names is not None:
             self.feature_names_in_ = whole.feature_names
         path = PathProblem(model, whole.problem(self.fit_intercept))
@@ -323,7 +321,11 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
 
         def score(values: NDArray, progress: FoldProgress | None = None) -> Scores:
             """Return the scores of values (m,)."""
-            parts = map(FoldProblem, without_each(folds, None), folds)
+            intercept = self.fit_intercept
+            parts = (
+                FoldProblem(train.problem(intercept), test.problem(True))
+                for train, test in zip(without_each(folds, 0), folds, strict=True)
+            )
             return by_folds(model, parts, values, None, None, progress)
 
         progress = FoldProgress(self, context, len(folds), self.verbose)
@@ -445,7 +447,7 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
         # Without a penalty the answer is one of minimum norm, to which the gap is blind.
         if value > 0 and np.all(gap <= self.tol * 0.5 * rows.problem.target_norm2):
             return replace(solution, dual_gap=gap)
-        return rows.solve(value, solution.coef)
+        return rows.trace(search.values[k : k + 1])[0]
 
     def _warn_of_gap(self, gap: float) -> None:
         """Warn if a fit of the folds or of all data did not converge."""

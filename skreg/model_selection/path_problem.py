@@ -106,13 +106,14 @@ class PathProblem:
         )
         self.unit = at_one.exclude(problem.constant)
         self.zero = at_zero.exclude(self.unit.excluded)
+        self.is_fallback = False  # for strengths at which moments were not enough
         self.paths: list[Path] | None = None  # of the targets, as far down as was asked for so far
         self._start: NDArray | None = None
 
     def posed_on(self, problem: Problem) -> PathProblem:
         """Return the same problem, with the same penalties, on another form of the same data."""
         other = copy(self)
-        other.problem = problem
+        other.problem, other.is_fallback = problem, True
         other.paths = None
         vars(other).pop("spectrum", None)
         return other
@@ -156,10 +157,15 @@ class PathProblem:
         targets = tuple(range(1, gaps.ndim))
         within = np.all(gaps <= self.settings.tol * 0.5 * norm2, axis=targets)
         names, alone = [name] * len(ts), ~(within & is_exact)
-        rows = None
-        for k in np.flatnonzero(alone):
-            rows = rows or (self if on_rows is None else on_rows())
-            solution = rows.solve(values[k], coefs[k])
+        failed = np.flatnonzero(alone)
+        if len(failed) and on_rows is not None:
+            rest = on_rows().trace(values[failed])
+            coefs[failed], gaps[failed] = rest.coefs, rest.dual_gaps
+            n_iters[failed] = rest.n_iters
+            for k, name in zip(failed, rest.solvers, strict=True):
+                names[k] = name
+        for k in failed if on_rows is None else ():
+            solution = self.solve(values[k], coefs[k])
             coefs[k], gaps[k] = solution.coef, solution.dual_gap
             n_iters[k], names[k] = solution.n_iter, solution.solver
         return self._solution(coefs, gaps, n_iters, names, alone)
@@ -226,7 +232,8 @@ class PathProblem:
         n, p = problem.shape
         targets = list(np.ndindex(problem.coef_shape[:-1]))
         paths: list[Path | None]
-        if problem.has_rows and n < p and n <= ROWS_SIDE and 8 * n * len(kept) <= ROWS_BYTES:
+        goes_along_rows = problem.has_rows and (n < p or self.is_fallback)
+        if goes_along_rows and min(n, p) <= ROWS_SIDE and 8 * n * len(kept) <= ROWS_BYTES:
             A = problem.columns(kept)
             paths = [
                 lasso_path_rows(A, problem.target[k], v, ridge, end, self.unit.positive)
