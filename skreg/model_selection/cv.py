@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn import get_config
-from sklearn.base import _fit_context
+from sklearn.base import _fit_context, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
@@ -55,6 +55,7 @@ from .scores import Scorer, Scores, by_folds, by_leaving_one_out
 
 N_FOLDS = 5  # where cv=None means folds, as in scikit-learn
 BEYOND = np.array([10.0, 1000.0])  # ratios to the end of a grid at which more is looked for
+ROUGHLY = 1e-4  # a tolerance of fits whose losses are only compared with a standard error
 GRID: list = [Interval(Integral, 1, None, closed="left"), "array-like"]
 CV_CONSTRAINTS: dict[str, list] = {
     **{
@@ -301,9 +302,13 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
         def score(values: NDArray, progress: FoldProgress | None = None) -> Scores:
             """Return the scores of values (m,)."""
             if folds:
-                reused = progress is not None or isinstance(problems, list)
-                parts = problems if reused else fold_problems(folds, data)[0]
-                return by_folds(model, parts, values, scorer, self.n_jobs, progress)
+                parts, estimator = problems, model
+                if progress is None:  # what lies beyond the grid is only looked at
+                    estimator = _roughly(model)
+                    parts = (
+                        problems if isinstance(problems, list) else fold_problems(folds, data)[0]
+                    )
+                return by_folds(estimator, parts, values, scorer, self.n_jobs, progress)
             if self.criterion is None:
                 return by_leaving_one_out(path, design, data, values, scorer)
             return self._by_criterion(replace(search, values=values), design)
@@ -326,7 +331,8 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
                 FoldProblem(train.problem(intercept), test.problem(True))
                 for train, test in zip(without_each(folds, 0), folds, strict=True)
             )
-            return by_folds(model, parts, values, None, None, progress)
+            estimator = _roughly(model) if progress is None else model
+            return by_folds(estimator, parts, values, None, None, progress)
 
         progress = FoldProgress(self, context, len(folds), self.verbose)
         self._finish(search, score(search.values, progress), score)
@@ -486,6 +492,11 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
             UserWarning,
             stacklevel=levels_to_the_user(),
         )
+
+
+def _roughly(model: BaseRegularized) -> BaseRegularized:
+    """Return the model with a tolerance that tells losses apart, and no more."""
+    return clone(model).set_params(tol=max(model.tol, ROUGHLY))
 
 
 def _each_target(select: Callable[..., int], loss: NDArray, se: NDArray) -> NDArray:

@@ -31,6 +31,7 @@ from ..solvers.table import LARGE_SIDE, PIVOTING_SIDE
 from . import grids
 
 ROWS_SIDE = 500  # rows up to which a path along them beats the working set, see docs/benchmarks
+CACHE_BYTES = 2**18  # of coefficients whose gaps are taken at a time
 ROWS_BYTES = 2**28  # that a dense copy of the columns may take for it
 
 
@@ -188,15 +189,20 @@ class PathProblem:
     def gaps(self, values: NDArray, coefs: NDArray) -> NDArray:
         """Return the gaps (m, ...) at the values (m,) of coefs (m, ..., p), on this problem."""
         several = values.reshape(-1, *(1,) * (coefs.ndim - 2))
-        penalty = self.penalty(several)
         correlation, norm2 = self.problem.evaluate(coefs)
         free, off = self.unit.free, np.False_
         if free.any():  # no dual point is feasible but one orthogonal to them
             off = np.any(np.abs(correlation[..., free]) > self._rounding[..., free], axis=-1)
             correlation[..., free] = 0.0
-        gap = penalty.dual_gap(coefs, correlation, norm2)
-        if np.any(gap > self.settings.tol * 0.5 * self.problem.target_norm2):
-            gap = penalty.dual_gap(coefs, correlation, norm2, self._rounding)
+        gap = np.empty(norm2.shape)
+        step = max(1, CACHE_BYTES // (8 * max(1, int(np.prod(coefs.shape[1:])))))
+        for start in range(0, len(gap), step):
+            some = slice(start, start + step)
+            part = self.penalty(several[some])
+            terms = coefs[some], correlation[some], norm2[some]
+            gap[some] = part.dual_gap(*terms)
+            if np.any(gap[some] > self.settings.tol * 0.5 * self.problem.target_norm2):
+                gap[some] = part.dual_gap(*terms, self._rounding)
         return np.where(off, np.inf, gap)
 
     @property
