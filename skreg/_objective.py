@@ -21,8 +21,7 @@ primal minus dual.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,16 +32,33 @@ def dropout_ridge(rate: NDArray, second_moments: NDArray) -> NDArray:
     return rate / (1.0 - rate) * second_moments
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Penalty:
     """The weights `l1` (..., p) and `ridge` (..., p), both inf where a feature is excluded.
 
-    Leading axes stand for several strengths at once.
+    Leading axes stand for several strengths at once. `excluded` (p,) masks the features whose
+    coefficient is fixed at zero, `free` those without penalty or constraint; `finite` are l1 and
+    ridge with zeros for the excluded features; `has_l1` and `has_ridge` say whether others have a
+    weight.
     """
 
     l1: NDArray
     ridge: NDArray
     positive: bool = False
+    excluded: NDArray = field(init=False)
+    free: NDArray = field(init=False)
+    finite: tuple[NDArray, NDArray] = field(init=False)
+    has_l1: bool = field(init=False)
+    has_ridge: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.excluded = np.isinf(self.l1)
+        self.free = (self.l1 == 0) & (self.ridge == 0) & (not self.positive)
+        self.finite = self.l1, self.ridge
+        if self.excluded.any():
+            l1, ridge = (np.where(self.excluded, 0.0, part) for part in self.finite)
+            self.finite = l1, ridge
+        self.has_l1, self.has_ridge = bool(self.finite[0].any()), bool(self.finite[1].any())
 
     @classmethod
     def weighted(
@@ -60,33 +76,6 @@ class Penalty:
         penalty = cls(l1_lambda * v, l2_lambda * v + dropout, positive)
         return penalty if finite.all() else penalty.exclude(~finite)
 
-    @cached_property
-    def excluded(self) -> NDArray:
-        """The mask (p,) of the features whose coefficient is fixed at zero."""
-        return np.isinf(self.l1)
-
-    @cached_property
-    def finite(self) -> tuple[NDArray, NDArray]:
-        """The weights l1 and ridge (p,) with zeros for the excluded features."""
-        if not self.excluded.any():
-            return self.l1, self.ridge
-        return np.where(self.excluded, 0.0, self.l1), np.where(self.excluded, 0.0, self.ridge)
-
-    @cached_property
-    def has_l1(self) -> bool:
-        """Whether a feature that is not excluded has an L1 weight."""
-        return bool(self.finite[0].any())
-
-    @cached_property
-    def has_ridge(self) -> bool:
-        """Whether a feature that is not excluded has a ridge."""
-        return bool(self.finite[1].any())
-
-    @cached_property
-    def free(self) -> NDArray:
-        """The mask (p,) of the features without penalty or constraint: least squares."""
-        return (self.l1 == 0) & (self.ridge == 0) & (not self.positive)
-
     def exclude(self, features: NDArray) -> Penalty:
         """Return the penalty with the mask `features` (p,) excluded as well."""
         if not features.any():
@@ -96,7 +85,7 @@ class Penalty:
 
     def value(self, w: NDArray) -> NDArray:
         """Return the penalty (...) at w (..., p)."""
-        return np.sum(self._terms(w), axis=-1)
+        return self._terms(w).sum(axis=-1)
 
     def prox(self, u: NDArray, step: NDArray) -> NDArray:
         """Return argmin_w |w - u|^2 / (2 step) + penalty(w), feature by feature, for u (..., p)."""
@@ -132,17 +121,16 @@ class Penalty:
 
         `rounding` (..., p) is the error of the correlations: by so much they may exceed l1.
         """
-        bound = self.l1 + rounding
-        gap = self._gap_at(
-            self._dual_scale(correlation, bound, self.ridge == 0), w, correlation, residual_norm2
-        )
+        bound, terms = self.l1 + rounding, self._terms(w)
+        scale = self._dual_scale(correlation, bound, self.ridge == 0)
+        gap = self._gap_at(scale, w, terms, correlation, residual_norm2)
         if self.has_ridge and self.has_l1:
             # Where the ridge is tiny its conjugate is steep, and a smaller s may bound better:
             # that of the lasso with the rows sqrt(ridge) added to A.
             augmented = correlation - self.finite[1] * w
             scale = self._dual_scale(augmented, bound, (self.l1 > 0) | (self.ridge == 0))
-            gap = np.minimum(gap, self._gap_at(scale, w, correlation, residual_norm2))
-        return np.minimum(gap, 0.5 * residual_norm2 + self.value(w))  # theta = 0
+            gap = np.minimum(gap, self._gap_at(scale, w, terms, correlation, residual_norm2))
+        return np.minimum(gap, 0.5 * residual_norm2 + terms.sum(axis=-1))  # theta = 0
 
     def _terms(self, w: NDArray) -> NDArray:
         """Return the penalty per feature (..., p); excluded features are zero and cost nothing."""
@@ -159,11 +147,16 @@ class Penalty:
         return np.divide(bound, size, where=beyond, out=np.ones_like(z)).min(axis=-1)
 
     def _gap_at(
-        self, scale: NDArray, w: NDArray, correlation: NDArray, residual_norm2: NDArray
+        self,
+        scale: NDArray,
+        w: NDArray,
+        terms: NDArray,
+        correlation: NDArray,
+        residual_norm2: NDArray,
     ) -> NDArray:
-        """Return the gap (...) for the dual point scale * r."""
+        """Return the gap (...) for the dual point scale * r; `terms` (..., p) are those of w."""
         z = scale[..., None] * correlation
-        fenchel = self._terms(w) - w * z
+        fenchel = terms - w * z
         if self.has_ridge:
             beyond = np.maximum(self.directed(z) - self.l1, 0.0)
             half = np.divide(0.5, self.ridge, where=self.ridge > 0, out=np.zeros_like(self.ridge))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,12 +29,13 @@ class Settings:
 class Solution:
     """Coefficients (..., p), their duality gap (...), the iterations, and the solver's name.
 
-    `loss_curve` (n_iter, ...) is the objective before each epoch of a training loop.
+    The gap is NaN until the coefficients are certified. `loss_curve` (n_iter, ...) is the objective
+    before each epoch of a training loop.
     """
 
     coef: NDArray
-    dual_gap: NDArray
-    n_iter: int
+    dual_gap: NDArray = field(default_factory=lambda: np.array(np.nan))
+    n_iter: int = 1
     solver: str = ""
     loss_curve: NDArray | None = None
 

@@ -106,7 +106,8 @@ class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        row = table.SOLVERS.get(getattr(self, "solver", "auto"))
+        tags.input_tags.sparse = row is None or row.sparse
         return tags
 
     def _check_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, NDArray, Any]:
@@ -178,19 +179,15 @@ class BaseRegularized(LinearPredictor):
         """
         with unchanged_on_error(self):
             vars(self).pop("moments_", None)
-            if self._is_read_in_parts(X):
+            if not isinstance(X, np.ndarray) and self._is_read_in_parts(X):
                 table.check_without_rows(self.solver)
                 moments = collect(self, X, y, sample_weight)
                 return self._solve_moments(moments, coef_init, self.warm_start)
-            X, y, weights = self._check_data(X, y, sample_weight)
-            problem = RowDesign.from_data(X, y, weights, self.fit_intercept)
+            X, y = check_data(self, X, y, finite=False)
+            if sample_weight is not None:
+                sample_weight = check_fit_weights(sample_weight, X)
+            problem = RowDesign.from_data(X, y, sample_weight, self.fit_intercept)
             return self._solve(problem, X.dtype, coef_init, self.warm_start)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        row = table.SOLVERS.get(self.solver)
-        tags.input_tags.sparse = row is None or row.sparse
-        return tags
 
     def _is_read_in_parts(self, X: Any) -> bool:
         """Whether a fit of X goes by its moments, part by part."""
@@ -213,15 +210,19 @@ class BaseRegularized(LinearPredictor):
 
     def _solve(self, problem: Problem, dtype: Any, coef_init: Any, warm: bool) -> Any:
         """Minimise the objective on a problem and set the fitted attributes, in `dtype`."""
-        penalty = self._penalty(problem)
-        table.check(self.solver, problem, penalty)
-        start = self._start(coef_init, problem.coef_shape, warm)
+        penalty, start = self._penalty(problem), None
+        if self.solver != "auto":
+            table.check(self.solver, problem, penalty)
+        if warm or coef_init is not None:
+            start = self._start(coef_init, problem.coef_shape, warm)
         settings = Settings(self.tol, self.max_iter, self.verbose, **self._loop_settings())
         solution = certified.solve(problem, penalty, self.solver, start, settings)
 
         self.coef_ = cast(solution.coef, dtype, "coefficients")
         self.intercept_ = cast(problem.intercept(self.coef_), dtype, "intercept")[()]
-        self.dual_gap_ = (solution.dual_gap + self._cast_loss(problem, penalty, solution))[()]
+        self.dual_gap_ = solution.dual_gap[()]
+        if dtype != np.float64:
+            self.dual_gap_ = self.dual_gap_ + self._cast_loss(problem, penalty, solution)
         self.n_iter_ = solution.n_iter
         self.solver_ = solution.solver
         vars(self).pop("loss_curve_", None)
@@ -233,10 +234,8 @@ class BaseRegularized(LinearPredictor):
             warn_not_converged(solution, problem.target_norm2, self.tol, remedy)
         return self
 
-    def _cast_loss(self, problem: Problem, penalty: Penalty, solution: Solution) -> NDArray | float:
+    def _cast_loss(self, problem: Problem, penalty: Penalty, solution: Solution) -> NDArray:
         """Return what rounding `coef_` and `intercept_` to float32 adds to the objective (...)."""
-        if self.coef_.dtype == np.float64:
-            return 0.0
         coef = self.coef_.astype(np.float64)
         rounded, exact = (
             0.5 * problem.evaluate(w)[1] + penalty.value(w) for w in (coef, solution.coef)

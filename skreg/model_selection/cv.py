@@ -33,10 +33,11 @@ from ..linear.base import (
     unchanged_on_error,
 )
 from ..problem import dask_partitions as partitions
-from ..problem.design import OVERFLOW, RowDesign
+from ..problem.design import RowDesign
 from ..problem.gram import intercept_of
 from ..problem.moments import Moments
 from ..problem.protocol import Problem
+from ..problem.validation import OVERFLOW
 from ..solvers.table import LARGE_SIDE
 from .callbacks import CallbackSupportMixin, FoldProgress, NoContext
 from .choosing import SELECTIONS, is_better

@@ -21,8 +21,9 @@ A row with h_i = 1 is alone in determining some coefficient: it is left out by a
 What a search needs: `left_out(design, path, strengths)` gives the mean squared errors and their
 standard errors, `left_out_errors` the errors themselves for a scorer, `degrees_of_freedom` those of
 generalised cross-validation. `path` is a `RidgePath` (fixed + t * varying), `strengths` (m,) are
-its values t. None of them forms the coefficients of all strengths. The rows are those of the
-design, which does not hold rows of weight zero.
+its values t, and `shared` is `spectral.spectrum(problem, path)` of the same data, or of their
+moments, where that is known already. None of them forms the coefficients of all strengths. The rows
+are those of the design, which does not hold rows of weight zero.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
+from scipy import linalg, sparse
 
 from ..problem.protocol import Design
 from ..solvers.ridge import EPS, least_squares
-from ..solvers.spectral import Dual, Primal, RidgePath, Spectrum, between_targets, is_wide
+from ..solvers.spectral import Dual, Primal, RidgePath, between_targets, is_wide
 
 SATURATED = 1e-10  # of 1 - h: at less than that, rounding decides
 BLOCK = 2**16  # numbers in an array worked on at a time: with its copies it stays in the cache
@@ -61,22 +62,24 @@ class LeftOut:
     se: NDArray
 
 
-def left_out(design: Design, path: RidgePath, strengths: NDArray) -> LeftOut:
+def left_out(
+    design: Design, path: RidgePath, strengths: NDArray, shared: Primal | Dual | None = None
+) -> LeftOut:
     """Return the mean squared errors at strengths (m,), each row a fold of its weight."""
     shape = (len(strengths), *design.coef_shape[:-1])
     first, second = np.zeros(shape), np.zeros(shape)  # weighted sums of e^2 and e^4
     mean, square = np.zeros(len(strengths)), np.zeros(len(strengths))
-    for ks, rows, errors in left_out_errors(design, path, strengths):
+    for ks, rows, errors in left_out_errors(design, path, strengths, shared):
         share = design.root[rows] ** 2
         squares = np.square(errors, out=errors)
-        averaged = squares if len(shape) == 1 else squares.mean(axis=1)
-        mean[ks] += averaged @ share
-        square[ks] += np.square(averaged) @ share
         if len(shape) > 1:
-            first[ks] += squares @ share
-            second[ks] += np.square(squares, out=squares) @ share
+            averaged = squares.mean(axis=1)
+            mean[ks] += averaged @ share
+            square[ks] += np.square(averaged, out=averaged) @ share
+        first[ks] += squares @ share
+        second[ks] += np.square(squares, out=squares) @ share
     if len(shape) == 1:
-        first, second = mean, square
+        mean, square = first, second
     others = max(len(design.root) - 1, 1)
     mse_se, se = (
         np.sqrt(np.maximum(fourth - second * second, 0.0) / others)
@@ -86,44 +89,49 @@ def left_out(design: Design, path: RidgePath, strengths: NDArray) -> LeftOut:
 
 
 def left_out_errors(
-    design: Design, path: RidgePath, strengths: NDArray
+    design: Design, path: RidgePath, strengths: NDArray, shared: Primal | Dual | None = None
 ) -> Iterator[tuple[NDArray, slice, NDArray]]:
     """Yield indices of strengths (k,), a slice of rows, and their errors when left out (k, ..., r).
 
-    The arrays are the caller's to overwrite.
+    The arrays are the caller's to overwrite, and hold until the next is asked for.
     """
     refit = _Refit(design, path)
     numbers = max(1, int(np.prod(design.coef_shape)))
-    for ks, factors, ts in factorisations(design, path, strengths):
-        formula = _dual if isinstance(factors, Dual) else _primal
+    for ks, factors, ts in factorisations(design, path, strengths, shared):
         for start in range(0, len(ks), max(1, MOST_NUMBERS // numbers)):
             some = slice(start, start + max(1, MOST_NUMBERS // numbers))
-            for rows, errors, left in formula(factors, design, ts[some]):
-                if np.min(left, initial=1.0) <= SATURATED:
+            if isinstance(factors, Dual):
+                found = _dual(factors, design, ts[some])
+            else:
+                found = _primal(factors, design, ts[some])
+            for rows, errors, left in found:
+                if np.min(left[np.argmin(ts[some]) % len(left)]) <= SATURATED:  # the least of all
                     refit.replace(errors, left, rows, strengths[ks[some]])
                 yield ks[some], rows, errors
 
 
-def degrees_of_freedom(design: Design, path: RidgePath, strengths: NDArray) -> NDArray:
+def degrees_of_freedom(
+    design: Design, path: RidgePath, strengths: NDArray, shared: Primal | Dual | None = None
+) -> NDArray:
     """Return the trace of the hat matrix at strengths (m,); the intercept is not counted."""
     degrees = np.empty(len(strengths))
-    for ks, factors, ts in factorisations(design, path, strengths):
+    for ks, factors, ts in factorisations(design, path, strengths, shared):
         degrees[ks] = factors.degrees_of_freedom(ts)
     return degrees
 
 
 def factorisations(
-    design: Design, path: RidgePath, strengths: NDArray
-) -> Iterator[tuple[NDArray, Spectrum, NDArray]]:
+    design: Design, path: RidgePath, strengths: NDArray, shared: Primal | Dual | None = None
+) -> Iterator[tuple[NDArray, Primal | Dual, NDArray]]:
     """Yield indices of strengths (k,) that share factors, these, and the strengths (k,) there."""
     wide, zero = is_wide(design, path), strengths == 0
     if wide and path.fixed.any():  # every strength has factors of its own
         for k, t in enumerate(strengths):
             yield np.array([k]), Dual.of(design, path.at(t)), np.ones(1)
         return
-    side = Dual if wide else Primal
     if not zero.all():
-        yield np.flatnonzero(~zero), side.of(design, path), strengths[~zero]
+        found = shared or (Dual if wide else Primal).of(design, path)
+        yield np.flatnonzero(~zero), found, strengths[~zero]
     if zero.any():
         # Least squares is of minimum norm: on the n x n side it is the limit of even weights.
         even = replace(path, varying=np.where(path.excluded, 0.0, 1.0))
@@ -132,36 +140,43 @@ def factorisations(
 
 
 def _primal(factors: Primal, design: Design, ts: NDArray) -> Errors:
-    """Yield rows, errors (m, ..., r) and 1 - h (m, r) from the p x p side."""
-    inverse, mixing, vectors = factors.inverse(ts), None, factors.vectors
-    image, alone = factors.image, factors.alone
-    if inverse.shape[1] >= MANY_EIGENVALUES:
-        # In the terms of columns of Z of like size, all strengths are mixtures of a few.
+    """Yield rows, errors (m, ..., r) and 1 - h (m, r) from the p x p side.
+
+    The strengths are mixtures (m, l) of a few diagonals (l, k) in place of (L + t)^-1.
+    """
+    mixing, vectors, image = factors.inverse(ts), factors.vectors, factors.image
+    p, k = vectors.shape
+    few = np.eye(k)
+    if k >= MANY_EIGENVALUES:  # in the terms of columns of Z of like size
         size = factors.eigenvalues + max(ts.min(), factors.noise)
-        mixing, inverse = _low_rank(inverse * size)
+        mixing, few = _low_rank(mixing * size)
         vectors, image = vectors / np.sqrt(size), image / np.sqrt(size)
-    varying = (image * between_targets(inverse, image.ndim + 1)) @ vectors.T  # (l, ..., p)
-    k, r, t = vectors.shape[1], factors.basis.shape[1], int(np.prod(alone.shape[:-1]))
-    p = len(vectors)
-    both = np.concatenate(
-        [vectors.T, factors.basis.T, alone.reshape(-1, p), varying.reshape(-1, p)]
-    )
+    weights = np.reshape(image * between_targets(few, image.ndim + 1), (-1, k)) if k else few
+    alone = factors.alone.reshape(-1, p)
+    last, n_targets, n = k + factors.basis.shape[1], len(alone), len(design.root)
+    both = np.concatenate([vectors.T, factors.basis.T, alone])
     offset = (both @ design.centre)[:, None]
-    X = design.X.tocsr() if design.is_sparse else design.X
-    step = max(MIN_ROWS, BLOCK // max(len(both), len(ts) * t))
-    for start in range(0, len(design.root), step):
-        rows = slice(start, min(start + step, len(design.root)))
-        product = both @ X[rows].T - offset  # of all columns with rows that are not weighted
-        share = design.root[rows] ** 2
-        leverage = inverse @ np.square(product[:k]) * share
-        fitted = product[k + r + t :].reshape(len(inverse), -1)
-        if mixing is not None:
-            leverage, fitted = mixing @ leverage, mixing @ fitted
-        room = 1.0 - share * (design.fit_intercept + np.sum(np.square(product[k : k + r]), axis=0))
-        left = np.subtract(room, leverage, out=leverage)
-        rest = design.target[..., rows] / design.root[rows]
-        rest = rest - product[k + r : k + r + t].reshape(rest.shape)
-        errors = rest - fitted.reshape(len(ts), *rest.shape)
+    X = sparse.csr_array(design.X) if design.is_sparse else design.X
+    step = min(n, max(MIN_ROWS, BLOCK // max(len(both), len(ts) * n_targets)))
+    # Kept, since the system would clear the pages of new ones for as long as the products take.
+    products, lefts = np.empty((len(both), step)), np.empty((len(ts), step))
+    all_errors = np.empty((len(ts), n_targets * step))
+    for start in range(0, n, step):
+        rows = slice(start, min(start + step, n))
+        root, r = design.root[rows], rows.stop - start
+        block = X[rows].T  # of rows that are not weighted
+        product = both @ block if design.is_sparse else np.matmul(both, block, out=products[:, :r])
+        product -= offset
+        rest = design.target[..., rows] / root
+        rest -= product[last:].reshape(rest.shape)
+        fits = (weights @ product[:k]).reshape(len(few), n_targets * r)
+        errors = np.matmul(mixing, fits, out=all_errors[:, : n_targets * r])
+        errors = errors.reshape(len(ts), *rest.shape)
+        np.subtract(rest, errors, out=errors)
+        squares = np.square(product[:last], out=product[:last])
+        room = 1.0 - root * root * (design.fit_intercept + squares[k:].sum(axis=0))
+        left = np.matmul(mixing, (few @ squares[:k]) * (root * root), out=lefts[:, :r])
+        np.subtract(room, left, out=left)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # to be refitted
             errors /= between_targets(left, errors.ndim)
         yield rows, errors, left
@@ -171,7 +186,7 @@ def _low_rank(shares: NDArray) -> tuple[NDArray, NDArray]:
     """Return factors (m, l) and (l, k) of an array (m, k) of numbers up to 1, to rounding."""
     Q, R, order = linalg.qr(shares, mode="economic", pivoting=True, check_finite=False)
     size = np.abs(np.diag(R))
-    rank = max(1, np.count_nonzero(size > EPS * size[0]))
+    rank = max(1, int(np.count_nonzero(size > EPS * size[0])))
     few = np.empty((rank, shares.shape[1]))
     few[:, order] = R[:rank]
     return Q[:, :rank], few
@@ -229,7 +244,9 @@ class _Refit:
         A_mean, b_mean = np.zeros(A.shape[1]), np.zeros(b.shape[:-1])
         if design.fit_intercept:
             A_mean, b_mean = (root @ A) / (root @ root), (b @ root) / (root @ root)
+            norms2 = np.sum(A * A, axis=0)
             A, b = A - np.outer(root, A_mean), b - np.multiply.outer(b_mean, root)
+            A[:, np.sum(A * A, axis=0) <= (10 * EPS) ** 2 * norms2] = 0.0  # constant without it
         w = least_squares(A, b, ridge[self._kept])
         own = self._columns[row] / design.root[row] - A_mean
         return design.target[..., row] / design.root[row] - b_mean - w @ own

@@ -32,7 +32,7 @@ def check_header(estimator: BaseEstimator, X: Any, y: Any = NO_Y, *, reset: bool
     """Check number and names of the features, or note them if `reset`; and that y is not None."""
     if getattr(X, "ndim", None) != 2 or not hasattr(X, "to_delayed"):
         raise ValueError(f"Expected a Dask array or dataframe of 2 dimensions; got {X!r}.")
-    header = np.zeros((1, X.shape[1]))
+    header: Any = np.zeros((1, X.shape[1]))
     if hasattr(X, "columns"):
         import pandas as pd
 
@@ -59,14 +59,7 @@ def fold(
     arrays = [X, _alongside(X, y, "y"), _alongside(X, sample_weight, "sample_weight")]
     run = partial(_on_partition, make, X.shape[1], each)
     results = (_over_frames if is_frame else _over_arrays)(run, *arrays).to_delayed()
-    results, join = np.ravel(np.array(results, dtype=object)), dask.delayed(_merged, pure=False)
-    while True:
-        results = [
-            join(merge, list(results[k : k + FAN_IN])) for k in range(0, len(results), FAN_IN)
-        ]
-        if len(results) == 1:
-            break
-    (result,) = dask.compute(results[0])
+    (result,) = dask.compute(_tree(merge, list(np.ravel(np.array(results, dtype=object)))))
     if result is None:
         raise ValueError("Found array with 0 sample(s): no partition of X has rows.")
     return result
@@ -139,6 +132,15 @@ def _on_partition(
             check_consistent_length(*(part for part in parts if np.ndim(part)))
             return None
         return make(*parts) if each is None else make(*parts, each[k])
+
+
+def _tree(merge: Callable, results: list[Any]) -> Any:
+    """Return the results of all partitions, merged a few at a time, delayed."""
+    import dask
+
+    groups = [results[k : k + FAN_IN] for k in range(0, len(results), FAN_IN)]
+    merged = [dask.delayed(_merged, pure=False)(merge, group) for group in groups]
+    return merged[0] if len(merged) == 1 else _tree(merge, merged)
 
 
 def _merged(merge: Callable, results: list[Any]) -> Any:

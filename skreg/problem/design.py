@@ -13,7 +13,7 @@ mean exceeds the spread. A float32 X is converted a few rows at a time.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -21,19 +21,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from .gram import EPS, GramProblem, intercept_of
+from .gram import EPS, GramProblem
 from .protocol import ALL, Features, Matrix, SparseColumns
-from .validation import check_finite
+from .validation import raise_not_finite
 
 FAR = 10.0  # |mean| over the largest deviation; a mean at 10 deviations costs two digits of 16
 SAMPLE = 32  # rows at the ends and between that tell whether a column may be far from zero
 SLICE_BYTES = 2**22  # of rows converted or weighted at a time: half of a usual L2 cache, as float64
 FEW_COLUMNS = 0.1  # share of nonzero coefficients up to which X[:, support] is worth a copy
 
-OVERFLOW = "X or y holds values whose squares overflow float64. Rescale them."
 
-
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class RowDesign:
     """A problem of X (n, p), as stored, `root` (n,), `target` b (..., n) and `cross` A'b (..., p).
 
@@ -53,6 +51,17 @@ class RowDesign:
     fit_intercept: bool
     uniform: bool
     has_rows: ClassVar[bool] = True
+    is_sparse: bool = field(init=False)
+    shape: tuple[int, int] = field(init=False)
+    n_features: int = field(init=False)
+    coef_shape: tuple[int, ...] = field(init=False)
+    target_norm2: NDArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.is_sparse = not isinstance(self.X, np.ndarray)
+        self.shape, self.n_features = self.X.shape, self.X.shape[1]
+        self.coef_shape = self.cross.shape
+        self.target_norm2 = np.einsum("...i,...i->...", self.target, self.target)
 
     @classmethod
     def from_data(
@@ -76,12 +85,13 @@ class RowDesign:
         both[0] = share
         with np.errstate(over="ignore", invalid="ignore"):
             target_mean = y @ share if fit_intercept else np.zeros(y.shape[:-1])
-            target = _centred_target(y, target_mean, share)
+            target = y - np.expand_dims(target_mean, -1)
+            norm2 = (target * target) @ share
+            target[norm2 <= (4 * EPS * target_mean) ** 2] = 0.0  # a constant y, up to rounding
             np.multiply(target, share, out=both[1:].reshape(y.shape))
             mean, *cross = _products(both, X)
-        if not np.isfinite(mean).all():
-            check_finite(X)
-            raise ValueError(OVERFLOW)
+        if not (np.isfinite(mean).all() and np.isfinite(norm2).all()):
+            raise_not_finite(X)
         centre, constant = np.zeros(p), np.zeros(p, dtype=bool)
         if fit_intercept:
             far, constant = _far_and_constant(X, mean)
@@ -102,31 +112,6 @@ class RowDesign:
             fit_intercept,
             uniform=weights is None or bool(np.ptp(weights) == 0),
         )
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Return (n, p)."""
-        return self.X.shape
-
-    @property
-    def n_features(self) -> int:
-        """Return p."""
-        return self.X.shape[1]
-
-    @property
-    def coef_shape(self) -> tuple[int, ...]:
-        """Return the shape (..., p) of coefficients."""
-        return self.cross.shape
-
-    @property
-    def is_sparse(self) -> bool:
-        """Return whether X is sparse."""
-        return not isinstance(self.X, np.ndarray)
-
-    @cached_property
-    def target_norm2(self) -> NDArray:
-        """|b|^2 (...)."""
-        return np.einsum("...i,...i->...", self.target, self.target)
 
     @cached_property
     def column_norms2(self) -> NDArray:
@@ -149,7 +134,8 @@ class RowDesign:
     def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
         """Return A'(b - A w) (..., p) and |b - A w|^2 (...) for w (..., p)."""
         if not w.any():
-            return self.cross.copy(), self.target_norm2
+            norm2 = np.broadcast_to(self.target_norm2, w.shape[:-1])
+            return np.broadcast_to(self.cross, w.shape).copy(), norm2
         residual = self.target - self.product(w)
         return self.correlation(residual), np.einsum("...i,...i->...", residual, residual)
 
@@ -221,7 +207,7 @@ class RowDesign:
 
     def intercept(self, w: NDArray) -> NDArray:
         """Return the intercepts (...) that go with w (..., p)."""
-        return intercept_of(self.mean, self.target_mean, w, self.fit_intercept)
+        return self.target_mean - w @ self.mean if self.fit_intercept else np.zeros(w.shape[:-1])
 
     def select_target(self, index: int) -> RowDesign:
         """Return the problem of one of several targets."""
@@ -260,7 +246,7 @@ class RowDesign:
         for rows in _row_slices(self.X, copies=root is not None):
             left = _rows_of(XS, rows, root)
             product = left.T @ (left if XT is None else _rows_of(XT, rows, root))
-            gram += _dense(product)
+            gram += product if isinstance(product, np.ndarray) else product.toarray()
         if self.uniform:
             gram *= self.root[0] ** 2
         gram -= np.multiply.outer(self.centre[S], self.centre[S if T is None else T])
@@ -295,19 +281,10 @@ def _dense(X: Matrix) -> NDArray:
 
 def _products(left: NDArray, X: Matrix) -> NDArray:
     """Return left X (k, p) for left (k, n)."""
-    return sum((_rows_of(X, rows).T @ left[:, rows].T).T for rows in _row_slices(X))
-
-
-def _centred_target(y: NDArray, mean: NDArray, share: NDArray) -> NDArray:
-    """Return y (..., n) about its means (...), exactly 0 where it is constant."""
-    target = y - np.expand_dims(mean, -1)
-    norm2 = (target * target) @ share
-    if not np.isfinite(norm2).all():
-        raise ValueError(OVERFLOW)
-    constant = norm2 <= (4 * EPS * mean) ** 2
-    if constant.any():
-        target[constant] = 0.0
-    return target
+    total = np.zeros((len(left), X.shape[1]))
+    for rows in _row_slices(X):
+        total += (_rows_of(X, rows).T @ left[:, rows].T).T
+    return total
 
 
 def _far_and_constant(X: Matrix, mean: NDArray) -> tuple[NDArray, NDArray]:

@@ -8,7 +8,7 @@ and no rows are there to refine on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -19,7 +19,7 @@ from .protocol import ALL, Features
 EPS = float(np.finfo(np.float64).eps)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class GramProblem:
     """The moments A'A (p, p), `cross` A'b (..., p) and `target_norm2` |b|^2 (...).
 
@@ -35,31 +35,17 @@ class GramProblem:
     fit_intercept: bool = True
     has_rows: ClassVar[bool] = False
     is_sparse: ClassVar[bool] = False
+    shape: tuple[int, int] = field(init=False)
+    n_features: int = field(init=False)
+    coef_shape: tuple[int, ...] = field(init=False)
+    column_norms2: NDArray = field(init=False)
+    constant: NDArray = field(init=False)
 
-    @property
-    def n_features(self) -> int:
-        """Return p."""
-        return len(self.mean)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Return (p, p): as many rows as A'A stands for at most."""
-        return self.matrix.shape
-
-    @property
-    def coef_shape(self) -> tuple[int, ...]:
-        """Return the shape (..., p) of coefficients."""
-        return self.cross.shape
-
-    @property
-    def column_norms2(self) -> NDArray:
-        """Return the diagonal of A'A (p,)."""
-        return np.diag(self.matrix)
-
-    @property
-    def constant(self) -> NDArray:
-        """Return the mask (p,) of the columns that an intercept makes superfluous."""
-        return (self.column_norms2 == 0) & self.fit_intercept
+    def __post_init__(self) -> None:
+        p = self.n_features = len(self.mean)
+        self.shape, self.coef_shape = (p, p), self.cross.shape
+        self.column_norms2 = self.matrix.diagonal()
+        self.constant = (self.column_norms2 == 0) & self.fit_intercept
 
     def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
         """Return A'(b - A w) (..., p) and |b - A w|^2 (...) for w (..., p)."""
@@ -70,7 +56,7 @@ class GramProblem:
     def unresolved(self, w: NDArray, features: NDArray) -> NDArray:
         """Return what the loss may gain (...) in `features` (f,) behind the rounding of A'A w.
 
-        That error e is of size EPS |A'A| |w|, and a least-squares step on it gains e'(A'A)^-1 e / 2.
+        That error e is of size EPS |A'A| |w|; a least-squares step on it gains e'(A'A)^-1 e / 2.
         """
         error = EPS * (np.abs(w) @ np.abs(self.matrix[:, features]))
         inverse = np.abs(np.linalg.pinv(self.gram(features), rcond=EPS, hermitian=True))

@@ -208,10 +208,6 @@ class Moments:
         """Return how far the means (p,) and (...) of `other` are from these."""
         return other.mean - self.mean, other.target_mean - self.target_mean
 
-    def moved(self, by: NDArray) -> Moments:
-        """Return the moments with `by` (p,) added to each row of X."""
-        return replace(self, mean=self.mean + by)
-
     def problem(self, fit_intercept: bool = True) -> GramProblem:
         """Return the problem that the solvers see: the moments about the means, or about zero."""
         mean, target_mean = self.mean, np.asarray(self.target_mean)
@@ -306,9 +302,9 @@ def _of_slices(
     estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any, reset: bool
 ) -> Iterator[Moments]:
     """Yield the moments of slices of the rows of a table on disk."""
-    for rows, parts in row_slices.slices(X, y, sample_weight):
+    for rows, (some_X, some_y, weights) in row_slices.slices(X, y, sample_weight):
         with located(f"Rows {rows.start} to {rows.stop - 1}"):
-            yield _of_data(estimator, *parts, reset and rows.start == 0)
+            yield _of_data(estimator, some_X, some_y, weights, reset and rows.start == 0)
 
 
 _Checker = type("Moments", (RegressorMixin, BaseEstimator), {})  # named so in the error messages

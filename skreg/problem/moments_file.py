@@ -25,7 +25,7 @@ SHAPES = {  # of every field, from those of mean (p,) and target_mean (...)
 
 def write(path: Any, fields: Mapping[str, Any]) -> None:
     """Write the fields, whole or not at all."""
-    arrays = {name: np.asarray(fields[name]) for name in SHAPES}
+    arrays: dict[str, Any] = {name: np.asarray(fields[name]) for name in SHAPES}
     arrays["dtype"] = np.asarray(fields["dtype"].name)
     if fields[NAMES] is not None:
         arrays[NAMES] = np.asarray(fields[NAMES], dtype=str)

@@ -113,7 +113,7 @@ class Design(Problem, Protocol):
     """A problem whose rows are at hand."""
 
     @property
-    def X(self) -> Matrix:
+    def X(self) -> Matrix:  # noqa: N802
         """Return the stored design (n, p); A is `root` * (X - centre)."""
 
     @property

@@ -16,6 +16,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 FLOATS = [np.float64, np.float32]
+OVERFLOW = "X or y holds values whose squares overflow float64. Rescale them."
 
 
 def check_data(
@@ -25,7 +26,11 @@ def check_data(
 
     Without `finite`, NaN and infinity in X are left to be found by `check_finite`.
     """
-    refuse_masked(X=X, y=y)
+    if np.ma.MaskedArray in (type(X), type(y)):
+        refuse_masked(X=X, y=y)
+    kind = getattr(getattr(y, "dtype", None), "kind", "")
+    if kind in ("m", "M") and np.any(y != y):  # the conversion would make -2^63 of a missing time
+        raise ValueError("Input y contains NaT.")
     # Sums that overflow, in looking for NaN, warn otherwise.
     with without_dispatch(), np.errstate(invalid="ignore"):
         X, y = validate_data(
@@ -41,7 +46,12 @@ def check_data(
         )
     if sparse.issparse(y):
         raise TypeError("Sparse y is not supported; use y.toarray().")
-    return _design(X), _target(y)
+    if X.dtype not in FLOATS:  # a sparse dataframe
+        X = check_array(X, accept_sparse="csc", dtype=FLOATS, input_name="X")
+    # scikit-learn looks for NaN before it makes numbers of objects: None and "nan" become NaN then.
+    if y.dtype not in FLOATS or not np.isfinite(y.sum()):
+        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+    return X, y
 
 
 def check_features(estimator: BaseEstimator, X: Any) -> Any:
@@ -49,7 +59,9 @@ def check_features(estimator: BaseEstimator, X: Any) -> Any:
     refuse_masked(X=X)
     with without_dispatch():
         X = validate_data(estimator, X, accept_sparse=["csr", "csc"], dtype=FLOATS, reset=False)
-    return _design(X)
+    if X.dtype not in FLOATS:  # a sparse dataframe
+        X = check_array(X, accept_sparse=["csr", "csc"], dtype=FLOATS, input_name="X")
+    return X
 
 
 def without_dispatch() -> AbstractContextManager:
@@ -62,23 +74,6 @@ def without_dispatch() -> AbstractContextManager:
     return nullcontext()
 
 
-def _design(X: Any) -> Any:
-    """Return a validated X (n, p) as an array of floats, which a sparse dataframe is not yet."""
-    if X.dtype in FLOATS:
-        return X
-    return check_array(X, accept_sparse=["csr", "csc"], dtype=FLOATS, input_name="X")
-
-
-def _target(y: Any) -> NDArray:
-    """Return a validated y (n,) or (n, targets) as an array of finite floats.
-
-    scikit-learn looks for NaN before it makes numbers of objects: None and "nan" become NaN then.
-    """
-    if y.dtype in FLOATS and np.isfinite(y.sum()):
-        return y
-    return check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
-
-
 def check_finite(X: Any) -> None:
     """Raise the ValueError for NaN or infinity in X (n, p)."""
     check_array(X, accept_sparse=True, dtype=FLOATS, input_name="X")
@@ -87,11 +82,13 @@ def check_finite(X: Any) -> None:
 def raise_not_finite(X: Any) -> NoReturn:
     """Raise the ValueError for moments of X (n, p) and a finite y that are not finite."""
     check_finite(X)
-    raise ValueError("X or y holds values whose squares overflow float64. Rescale them.")
+    raise ValueError(OVERFLOW)
 
 
 def check_fit_weights(sample_weight: Any, X: Any) -> NDArray | None:
     """Return the row weights (n,) of a fit in float64, or None if all rows weigh the same."""
+    if sample_weight is None:
+        return None
     if isinstance(sample_weight, Real):
         if not 0 < float(sample_weight) < np.inf:
             raise ValueError(f"sample_weight must be positive and finite; got {sample_weight}.")

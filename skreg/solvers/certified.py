@@ -9,10 +9,22 @@ from numpy.typing import NDArray
 
 from .._objective import Penalty
 from .._solution import Settings, Solution
-from ..problem.design import OVERFLOW
 from ..problem.protocol import Problem
+from ..problem.validation import OVERFLOW
 from .certificate import certify
-from .table import SOLVERS, candidates
+from .table import LARGE_SIDE, PIVOTING_SIDE, SOLVERS
+
+AUTO = {
+    "table": ("pivoting", "newton"),
+    "large": ("newton",),
+    "moments": ("cholesky", "spectral"),
+    "tall": ("cholesky", "svd"),
+    "wide": ("dual", "svd"),
+    "sparse tall": ("cholesky", "cg"),
+    "sparse wide": ("dual", "cg"),
+    "sparse large": ("cg",),
+}
+"""What "auto" tries, in this order, until a certificate is within the tolerance."""
 
 
 def solve(
@@ -22,16 +34,17 @@ def solve(
 
     ValueError if squares of the data overflow.
     """
-    penalty = penalty.exclude(problem.constant)
+    if problem.constant.any():
+        penalty = penalty.exclude(problem.constant)
     best: Solution | None = None
-    for name in candidates(problem, penalty) if solver == "auto" else [solver]:
+    for name in AUTO[situation(problem, penalty)] if solver == "auto" else [solver]:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             try:
                 found = SOLVERS[name].run(problem, penalty, start, settings)
             except np.linalg.LinAlgError:  # the data are too ill-conditioned for this solver
                 if solver == "auto":
                     continue
-                found = Solution(np.zeros(problem.coef_shape), np.zeros(()), 1)
+                found = Solution(np.zeros(problem.coef_shape))
             certificate = certify(problem, penalty, found.coef, settings.tol)
         if not np.all(np.isfinite(certificate.gap)):
             raise ValueError(OVERFLOW)
@@ -43,3 +56,15 @@ def solve(
         start = best.coef if SOLVERS[name].exact else start
     assert best is not None  # some solver suits every problem
     return best
+
+
+def situation(problem: Problem, penalty: Penalty) -> str:
+    """Return the key of `AUTO` for a problem; the first two are those that need an L1 solver."""
+    if penalty.has_l1 or penalty.positive:
+        return "table" if problem.n_features <= PIVOTING_SIDE else "large"
+    if not problem.has_rows:
+        return "moments"
+    n, p = problem.shape
+    if problem.is_sparse and min(n, p) > LARGE_SIDE:
+        return "sparse large"
+    return ("sparse " if problem.is_sparse else "") + ("tall" if n >= p else "wide")

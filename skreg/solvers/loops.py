@@ -21,8 +21,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from .._objective import Penalty, dropout_ridge
 from .._solution import Settings, Solution
-from ..problem.protocol import Design, Features, Problem
-from .ridge import features_without, uncertified
+from ..problem.protocol import Design, Problem
 
 Evaluate = Callable[[NDArray], tuple[NDArray, NDArray]]
 """Takes w (..., p) to A'r (..., p) and |r|^2 (...)."""
@@ -34,12 +33,10 @@ def descend(
     problem: Problem, penalty: Penalty, start: NDArray | None, settings: Settings
 ) -> Solution:
     """Take (sub)gradient steps from w (..., p) until the gap is within tol, or max_iter epochs."""
-    curvature = (
-        _largest_curvature(problem, features_without(penalty.excluded))
-        if _is_auto(settings)
-        else 0.0
-    )
-    step = _step(settings, curvature + _largest(penalty.finite[1]))
+    step = settings.learning_rate
+    if isinstance(step, str):  # "auto"
+        kept = np.flatnonzero(~penalty.excluded)
+        step = _inverse(_largest_curvature(problem, kept) + _largest(penalty.finite[1]))
     start = np.zeros(problem.coef_shape) if start is None else start
     return _loop(problem.evaluate, problem, penalty, penalty, start, step, settings)
 
@@ -47,6 +44,8 @@ def descend(
 def mask(design: Design, penalty: Penalty, start: NDArray | None, settings: Settings) -> Solution:
     """Take gradient steps from w (..., p) or a random start, each on a freshly masked design."""
     rate, drop_to, rng = settings.dropout_rate, settings.drop_to, settings.random_state
+    assert rate is not None  # `DropoutRegressor` sets both
+    assert rng is not None
     if design.is_sparse and drop_to == "mean":
         raise TypeError(
             "solver='mask' with drop_to='mean' does not support sparse X: dropped entries would "
@@ -55,19 +54,18 @@ def mask(design: Design, penalty: Penalty, start: NDArray | None, settings: Sett
     moments = design.second_moments(drop_to)
     # The masks stand for the dropout part of the penalty.
     rest = replace(penalty, ridge=np.maximum(penalty.ridge - dropout_ridge(rate, moments), 0.0))
-    curvature = 0.0
-    if _is_auto(settings):
+    step = settings.learning_rate
+    if isinstance(step, str):  # "auto"
         # The mean of a masked Gram matrix, its noise widened as the spectrum of a random matrix.
         kept = np.flatnonzero(~penalty.excluded)
         noise = _largest((rate * (1 - rate) * moments)[kept])
         noise *= (1 + np.sqrt(len(kept) / design.shape[0])) ** 2
         curvature = _largest_curvature(design, kept) + _largest(rest.finite[1])
-        curvature = curvature * _largest((1 - rate[kept]) ** 2) + noise
+        step = _inverse(curvature * _largest((1 - rate[kept]) ** 2) + noise)
     if start is None:
         start = (1 - rate) * rng.standard_normal(design.coef_shape)
     evaluate = _masked(design, rate, drop_to, rng)
-    step = _step(settings, curvature) * (1 - rate) ** 2
-    return _loop(evaluate, design, rest, penalty, start, step, settings)
+    return _loop(evaluate, design, rest, penalty, start, step * (1 - rate) ** 2, settings)
 
 
 def _loop(
@@ -109,7 +107,7 @@ def _loop(
                 if np.all(gap <= settings.tol * 0.5 * problem.target_norm2):
                     break
             older, newer = newer, (np.zeros_like(w), 0)
-    return replace(uncertified(result, len(losses)), loss_curve=np.array(losses))
+    return Solution(result, n_iter=len(losses), loss_curve=np.array(losses))
 
 
 def _masked(design: Design, rate: NDArray, drop_to: str, rng: np.random.RandomState) -> Evaluate:
@@ -121,8 +119,8 @@ def _masked(design: Design, rate: NDArray, drop_to: str, rng: np.random.RandomSt
     shift = design.mean - design.centre if design.fit_intercept else np.zeros_like(rate)
     to = (design.mean if drop_to == "mean" else 0.0) - shift
     offset = to - design.centre
-    if sparse.issparse(design.X):
-        X = design.X.astype(np.float64)
+    if design.is_sparse:
+        X = sparse.csc_array(design.X, dtype=np.float64, copy=True)
         X.data += np.repeat(shift, np.diff(X.indptr))  # entries are dropped to zero itself
         base = (sparse.diags(design.root) @ X @ sparse.diags(1 / (1 - rate))).tocsc()
         column_rate = np.repeat(rate, np.diff(base.indptr))
@@ -146,10 +144,9 @@ def _masked(design: Design, rate: NDArray, drop_to: str, rng: np.random.RandomSt
     return evaluate
 
 
-def _largest_curvature(problem: Problem, kept: Features) -> float:
+def _largest_curvature(problem: Problem, kept: NDArray) -> float:
     """Return the largest eigenvalue of A'A for the features `kept` (k,), from above."""
-    n_kept = len(np.arange(problem.n_features)[kept])
-    if n_kept <= DENSE_SPECTRUM:
+    if len(kept) <= DENSE_SPECTRUM:
         return _largest(np.linalg.eigvalsh(problem.gram(kept)))
     one = problem if len(problem.coef_shape) == 1 else problem.select_target(0)
 
@@ -158,22 +155,15 @@ def _largest_curvature(problem: Problem, kept: Features) -> float:
         w[kept] = u.ravel()
         return (one.cross - one.evaluate(w)[0])[kept]
 
-    first = np.random.RandomState(0).standard_normal(n_kept)
+    first = np.random.RandomState(0).standard_normal(len(kept))
     if not product(first).any():
         return 0.0
-    operator = LinearOperator((n_kept, n_kept), matvec=product, dtype=np.float64)
+    operator = LinearOperator((len(kept),) * 2, matvec=product, dtype=np.float64)
     return 1.01 * float(eigsh(operator, k=1, v0=first, tol=1e-3, return_eigenvectors=False)[0])
 
 
-def _is_auto(settings: Settings) -> bool:
-    """Return whether the step is to be chosen by the curvature."""
-    return isinstance(settings.learning_rate, str)
-
-
-def _step(settings: Settings, curvature: float) -> float:
-    """Return the step that was set, or else the inverse of the curvature; any, if there is none."""
-    if not isinstance(settings.learning_rate, str):
-        return settings.learning_rate
+def _inverse(curvature: float) -> float:
+    """Return the step for a curvature; any step will do where there is none."""
     return 1.0 / curvature if curvature > 0 else 1.0
 
 

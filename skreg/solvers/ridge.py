@@ -44,7 +44,7 @@ def cholesky(
     problem: Problem, penalty: Penalty, start: NDArray | None, settings: Settings
 ) -> Solution:
     """Factor the p x p side."""
-    S = features_without(penalty.excluded)
+    S: Features = np.flatnonzero(~penalty.excluded) if penalty.excluded.any() else ALL
     ridge = penalty.ridge[S]
     factor = _Factor(add_to_diagonal(problem.gram(S), ridge))
     w = np.zeros(problem.coef_shape)
@@ -55,7 +55,7 @@ def cholesky(
 
     part, n_iter = factor.refined(problem.cross[..., S], residual, settings.max_iter)
     w[..., S] = part
-    return uncertified(w, n_iter)
+    return Solution(w, n_iter=n_iter)
 
 
 def dual(design: Design, penalty: Penalty, start: NDArray | None, settings: Settings) -> Solution:
@@ -81,7 +81,7 @@ def dual(design: Design, penalty: Penalty, start: NDArray | None, settings: Sett
     rows, n_iter = factor.refined(target, residual, settings.max_iter)
     w = expand(rows)
     w[..., free.features] = free.fit(design.target - design.product(w))
-    return uncertified(w, n_iter)
+    return Solution(w, n_iter=n_iter)
 
 
 def svd(design: Design, penalty: Penalty, start: NDArray | None, settings: Settings) -> Solution:
@@ -89,7 +89,7 @@ def svd(design: Design, penalty: Penalty, start: NDArray | None, settings: Setti
     S = features_without(penalty.excluded)
     w = np.zeros(design.coef_shape)
     w[..., S] = least_squares(design.columns(S), design.target, penalty.ridge[S])
-    return uncertified(w, 1)
+    return Solution(w)
 
 
 def cg(problem: Problem, penalty: Penalty, start: NDArray | None, settings: Settings) -> Solution:
@@ -125,7 +125,7 @@ def cg(problem: Problem, penalty: Penalty, start: NDArray | None, settings: Sett
             )
             w += scale * step / unit
             n_iter = max(n_iter, run)
-    return uncertified(coefs.reshape(problem.coef_shape), n_iter)
+    return Solution(coefs.reshape(problem.coef_shape), n_iter=n_iter)
 
 
 def features_without(excluded: NDArray) -> Features:
@@ -143,11 +143,6 @@ def add_to_diagonal(matrix: NDArray, values: NDArray | float) -> NDArray:
     """Return the matrix (k, k), with values (k,) added to its diagonal in place."""
     matrix.flat[:: len(matrix) + 1] += values
     return matrix
-
-
-def uncertified(w: NDArray, n_iter: int) -> Solution:
-    """Return coefficients (..., p) whose gap is still to be evaluated."""
-    return Solution(w, np.full(w.shape[:-1], np.nan), n_iter)
 
 
 class _Factor:

@@ -27,8 +27,8 @@ from scipy import linalg
 
 from .._objective import Penalty
 from .._solution import Settings, Solution
-from ..problem.protocol import Design, Problem
-from .ridge import EPS, LARGEST_CONDITION, FreeFeatures, add_to_diagonal, uncertified
+from ..problem.protocol import ALL, Design, Problem
+from .ridge import EPS, LARGEST_CONDITION, FreeFeatures, add_to_diagonal
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,8 @@ class Primal(Spectrum):
         p = problem.n_features
         S, F = (np.flatnonzero(~path.excluded & part) for part in weighed(path))
         scale = 1.0 / np.sqrt(path.varying[S])
-        side = add_to_diagonal(problem.gram(S), path.fixed[S])
+        whole = len(S) == p  # whose Gram matrix a problem keeps
+        side = add_to_diagonal(problem.gram(ALL if whole else S), path.fixed[S])
         basis, alone = np.zeros((p, 0)), np.zeros(problem.coef_shape)
         shares, freedom = np.zeros((0, len(S))), 0.0
         if len(F):
@@ -191,7 +192,7 @@ class Dual(Spectrum):
         return w
 
 
-def spectrum(problem: Problem, path: RidgePath) -> Spectrum | None:
+def spectrum(problem: Problem, path: RidgePath) -> Primal | Dual | None:
     """Return the factors that all strengths t > 0 share, or None if they share none."""
     if not is_wide(problem, path):
         return Primal.of(problem, path)
@@ -205,7 +206,7 @@ def solve(
     ridge = penalty.finite[1]
     path = RidgePath(np.zeros_like(ridge), ridge, penalty.excluded)
     found = Dual.of(problem, path) if is_wide(problem, path) else Primal.of(problem, path)
-    return uncertified(found.coefs(np.ones(1))[0], 1)
+    return Solution(found.coefs(np.ones(1))[0])
 
 
 def weighed(path: RidgePath) -> tuple[NDArray, NDArray]:
@@ -216,7 +217,7 @@ def weighed(path: RidgePath) -> tuple[NDArray, NDArray]:
 def is_wide(problem: Problem, path: RidgePath) -> TypeGuard[Design]:
     """Return whether a problem has rows, and no more degrees of freedom there than features."""
     freedom = problem.shape[0] - problem.fit_intercept
-    return problem.has_rows and freedom <= np.count_nonzero(~path.excluded)
+    return problem.has_rows and bool(freedom <= np.count_nonzero(~path.excluded))
 
 
 def inverse_factors(gram: NDArray) -> tuple[NDArray, NDArray]:

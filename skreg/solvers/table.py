@@ -1,13 +1,12 @@
 """The solvers: one table is the dispatch, the list of valid names and the parameters of the tests.
 
 To add a solver, write `run(problem, penalty, start, settings) -> Solution` and give it a row.
-"auto" tries the exact ones that suit the problem, in the order of the table, until the certificate
-of one is within the tolerance.
+`certified.py` says which of them "auto" tries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .._objective import Penalty
@@ -26,7 +25,6 @@ class Solver:
     run: Callable[..., Solution]
     families: frozenset[str]
     remedy: str
-    suits: Callable[[Problem, Penalty], bool]  # whether "auto" tries it
     exact: bool = True
     l1: bool = False
     positive: bool = False
@@ -34,77 +32,26 @@ class Solver:
     sparse: bool = True
 
 
-def _is_quadratic(penalty: Penalty) -> bool:
-    """Whether the minimiser is the solution of one linear system."""
-    return not (penalty.has_l1 or penalty.positive)
-
-
-def _is_large_and_sparse(problem: Problem) -> bool:
-    """Whether X is sparse and its smaller side too large to factor."""
-    return problem.is_sparse and min(problem.shape) > LARGE_SIDE
-
-
-def _suits_cholesky(problem: Problem, penalty: Penalty) -> bool:
-    tall = not problem.has_rows or problem.shape[0] >= problem.n_features
-    return _is_quadratic(penalty) and tall and not _is_large_and_sparse(problem)
-
-
-def _suits_dual(problem: Problem, penalty: Penalty) -> bool:
-    wide = problem.has_rows and problem.shape[0] < problem.n_features
-    return _is_quadratic(penalty) and wide and not _is_large_and_sparse(problem)
-
-
-def _suits_svd(problem: Problem, penalty: Penalty) -> bool:
-    return _is_quadratic(penalty) and problem.has_rows and not problem.is_sparse
-
-
-def _suits_cg(problem: Problem, penalty: Penalty) -> bool:
-    return _is_quadratic(penalty) and problem.has_rows and problem.is_sparse
-
-
-def _suits_spectral(problem: Problem, penalty: Penalty) -> bool:
-    return _is_quadratic(penalty) and not _is_large_and_sparse(problem)
-
-
-def _suits_pivoting(problem: Problem, penalty: Penalty) -> bool:
-    return not _is_quadratic(penalty) and problem.n_features <= PIVOTING_SIDE
-
-
-def _suits_working_set(problem: Problem, penalty: Penalty) -> bool:
-    return not _is_quadratic(penalty)
-
-
-def _never(problem: Problem, penalty: Penalty) -> bool:
-    return False
-
-
 _ALL, _QUADRATIC = frozenset({"l1", "l2", "dropout"}), frozenset({"l2", "dropout"})
 _INEXACT = "Increase max_iter, or use solver='auto', which is exact."
 
 SOLVERS = {
-    "cholesky": Solver(ridge.cholesky, _QUADRATIC, "Use solver='svd'.", _suits_cholesky),
-    "dual": Solver(ridge.dual, _QUADRATIC, "Use solver='svd'.", _suits_dual, rows=True),
-    "svd": Solver(
-        ridge.svd, _QUADRATIC, "Increase l2_lambda.", _suits_svd, rows=True, sparse=False
-    ),
-    "cg": Solver(ridge.cg, _QUADRATIC, "Increase max_iter or the penalty.", _suits_cg),
-    "spectral": Solver(spectral.solve, frozenset(), "Increase the penalty.", _suits_spectral),
-    "pivoting": Solver(
-        pivoting.solve, _ALL, "Use solver='newton'.", _suits_pivoting, l1=True, positive=True
-    ),
+    "cholesky": Solver(ridge.cholesky, _QUADRATIC, "Use solver='svd'."),
+    "dual": Solver(ridge.dual, _QUADRATIC, "Use solver='svd'.", rows=True),
+    "svd": Solver(ridge.svd, _QUADRATIC, "Increase l2_lambda.", rows=True, sparse=False),
+    "cg": Solver(ridge.cg, _QUADRATIC, "Increase max_iter or the penalty."),
+    "spectral": Solver(spectral.solve, frozenset(), "Increase the penalty."),
+    "pivoting": Solver(pivoting.solve, _ALL, "Use solver='newton'.", l1=True, positive=True),
     "newton": Solver(
         working_set.solve,
         _ALL,
         "Increase max_iter, or rescale the columns of X.",
-        _suits_working_set,
         l1=True,
         positive=True,
     ),
-    "subgradient": Solver(loops.descend, frozenset({"l1"}), _INEXACT, _never, exact=False, l1=True),
-    "gradient": Solver(loops.descend, frozenset({"l2"}), _INEXACT, _never, exact=False),
-    "mask": Solver(
-        loops.mask, frozenset({"dropout"}), _INEXACT, _never, exact=False, l1=True, rows=True
-    ),
+    "subgradient": Solver(loops.descend, frozenset({"l1"}), _INEXACT, exact=False, l1=True),
+    "gradient": Solver(loops.descend, frozenset({"l2"}), _INEXACT, exact=False),
+    "mask": Solver(loops.mask, frozenset({"dropout"}), _INEXACT, exact=False, l1=True, rows=True),
 }
 """Every solver by its name."""
 
@@ -112,11 +59,6 @@ SOLVERS = {
 def names(family: str) -> list[str]:
     """Return the values of `solver` that an estimator of this family takes."""
     return ["auto", *(name for name, row in SOLVERS.items() if family in row.families)]
-
-
-def candidates(problem: Problem, penalty: Penalty) -> Iterator[str]:
-    """Yield the exact solvers that "auto" tries, the likeliest first."""
-    return (name for name, row in SOLVERS.items() if row.suits(problem, penalty))
 
 
 def check(solver: str, problem: Problem, penalty: Penalty) -> None:
