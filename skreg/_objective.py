@@ -123,13 +123,13 @@ class Penalty:
         """
         bound, terms = self.l1 + rounding, self._terms(w)
         scale = self._dual_scale(correlation, bound, self.ridge == 0)
-        gap = self._gap_at(scale, w, terms, correlation, residual_norm2)
+        gap = self._gap_at(scale, w, terms, bound, correlation, residual_norm2)
         if self.has_ridge and self.has_l1:
             # Where the ridge is tiny its conjugate is steep, and a smaller s may bound better:
             # that of the lasso with the rows sqrt(ridge) added to A.
             augmented = correlation - self.finite[1] * w
             scale = self._dual_scale(augmented, bound, (self.l1 > 0) | (self.ridge == 0))
-            gap = np.minimum(gap, self._gap_at(scale, w, terms, correlation, residual_norm2))
+            gap = np.minimum(gap, self._gap_at(scale, w, terms, bound, correlation, residual_norm2))
         return np.minimum(gap, 0.5 * residual_norm2 + terms.sum(axis=-1))  # theta = 0
 
     def _terms(self, w: NDArray) -> NDArray:
@@ -151,6 +151,7 @@ class Penalty:
         scale: NDArray,
         w: NDArray,
         terms: NDArray,
+        bound: NDArray,
         correlation: NDArray,
         residual_norm2: NDArray,
     ) -> NDArray:
@@ -158,7 +159,7 @@ class Penalty:
         z = scale[..., None] * correlation
         fenchel = terms - w * z
         if self.has_ridge:
-            beyond = np.maximum(self.directed(z) - self.l1, 0.0)
+            beyond = np.maximum(self.directed(z) - bound, 0.0)
             half = np.divide(0.5, self.ridge, where=self.ridge > 0, out=np.zeros_like(self.ridge))
             fenchel += beyond * beyond * half
         total = fenchel.sum(axis=-1) + 0.5 * (1.0 - scale) ** 2 * residual_norm2

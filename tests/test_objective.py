@@ -223,6 +223,12 @@ def test_correlations_may_exceed_their_bounds_by_their_rounding():
     penalty, noisy = make(mix), A.T @ r + noise
     without = penalty.dual_gap(w, noisy, r @ r)
     assert penalty.dual_gap(w, noisy, r @ r, rounding=2 * abs(noise)) < 0.7 * without
+    # A ridge of next to nothing makes much of what a correlation misses by rounding.
+    w = np.linalg.lstsq(A, b, rcond=None)[0]
+    ridged, noise = make(([0.0] * 5, [1e-20] * 5, False)), np.full(5, 1e-15)
+    left = np.sum((b - A @ w) ** 2)
+    assert ridged.dual_gap(w, noise, left) > 1e-11
+    assert ridged.dual_gap(w, noise, left, rounding=2 * noise) < 1e-14
 
 
 @pytest.mark.parametrize("positive", [False, True])
