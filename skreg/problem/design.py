@@ -192,7 +192,7 @@ class RowDesign:
     def kernel(self, scale: NDArray) -> NDArray:
         """Return A diag(scale^2) A' (n, n) for scale (p,)."""
         if self.is_sparse:
-            X = self.X.astype(np.float64) * scale
+            X = sparse.csc_array(self.X.astype(np.float64).multiply(scale[None, :]))
             kernel = (X @ X.T).toarray()
             offset = X @ (self.centre * scale)
             kernel -= offset[:, None] + (offset - (self.centre * scale) @ (self.centre * scale))

@@ -37,6 +37,8 @@ def certify(problem: Problem, penalty: Penalty, w: NDArray, tol: float) -> Certi
 
     Rounding is allowed for where the gap is otherwise above `tol` times |b|^2 / 2.
     """
+    if penalty.positive:
+        w = np.maximum(w, 0.0)  # rounding may have left the constraint
     correlation, norm2 = problem.evaluate(w)
     free_gap: NDArray | float = 0.0
     if penalty.free.any():
