@@ -244,7 +244,9 @@ class _Refit:
         A_mean, b_mean = np.zeros(A.shape[1]), np.zeros(b.shape[:-1])
         if design.fit_intercept:
             A_mean, b_mean = (root @ A) / (root @ root), (b @ root) / (root @ root)
+            norms2 = np.sum(A * A, axis=0)
             A, b = A - np.outer(root, A_mean), b - np.multiply.outer(b_mean, root)
+            A[:, np.sum(A * A, axis=0) <= (10 * EPS) ** 2 * norms2] = 0.0  # constant without it
         w = least_squares(A, b, ridge[self._kept])
         own = self._columns[row] / design.root[row] - A_mean
         return design.target[..., row] / design.root[row] - b_mean - w @ own

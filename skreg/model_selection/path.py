@@ -156,7 +156,7 @@ class _Source:
         gaps = found.dual_gaps
         gaps[rest] = rows.gaps(values[rest], found.coefs[rest])
         within = gaps <= self.model.tol * 0.5 * rows.problem.target_norm2
-        for k in rest[~within[rest].reshape(len(rest), -1).all(axis=1)]:
+        for k in rest[~within[rest].all(axis=tuple(range(1, within.ndim)))]:
             solution = rows.solve(values[k], found.coefs[k])
             found.coefs[k], gaps[k] = solution.coef, solution.dual_gap
             found.n_iters[k], found.solvers[k] = solution.n_iter, solution.solver

@@ -137,7 +137,8 @@ class RowDesign:
     def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
         """Return A'(b - A w) (..., p) and |b - A w|^2 (...) for w (..., p)."""
         if not w.any():
-            return self.cross.copy(), self.target_norm2
+            norm2 = np.broadcast_to(self.target_norm2, w.shape[:-1])
+            return np.broadcast_to(self.cross, w.shape).copy(), norm2
         residual = self.target - self.product(w)
         return self.correlation(residual), np.einsum("...i,...i->...", residual, residual)
 
@@ -209,7 +210,7 @@ class RowDesign:
 
     def intercept(self, w: NDArray) -> NDArray:
         """Return the intercepts (...) that go with w (..., p)."""
-        return self.target_mean - (w @ self.mean if self.fit_intercept else 0.0)
+        return self.target_mean - w @ self.mean if self.fit_intercept else np.zeros(w.shape[:-1])
 
     def select_target(self, index: int) -> RowDesign:
         """Return the problem of one of several targets."""

@@ -28,6 +28,9 @@ def check_data(
     """
     if np.ma.MaskedArray in (type(X), type(y)):
         refuse_masked(X=X, y=y)
+    kind = getattr(getattr(y, "dtype", None), "kind", "")
+    if kind in ("m", "M") and np.any(y != y):  # the conversion would make -2^63 of a missing time
+        raise ValueError("Input y contains NaT.")
     # Sums that overflow, in looking for NaN, warn otherwise.
     with without_dispatch(), np.errstate(invalid="ignore"):
         X, y = validate_data(

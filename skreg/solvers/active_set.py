@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .pivoting import path_to
+from .pivoting import minimiser
 
 DAMPING = 1e-10  # of the diagonal of H: columns that differ by 1e-5 of their size count as equal
 STEPS = 50  # Newton steps; a start from coordinate descent took 2 to 8 on all problems measured
@@ -70,5 +70,5 @@ def solve_active_set(problem: Quadratic, x: NDArray, accuracy: float) -> tuple[N
         if changes >= fewest and miss.max(initial=0.0) > 0.5 * best:
             break  # the steps cycle
         fewest, best = min(changes, fewest), min(miss.max(initial=0.0), best)
-    path = path_to(problem.H, problem.c, problem.l1, problem.positive)
-    return (x if path is None else path.coefs[-1]), step + 1
+    exact, kinks = minimiser(problem.H, problem.c, problem.l1, problem.positive)
+    return (x if exact is None else exact), step + 1 + kinks

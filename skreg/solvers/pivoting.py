@@ -17,6 +17,7 @@ Problem, section 4.5 (parametric principal pivoting).
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,20 +42,28 @@ def solve(problem: Problem, penalty: Penalty, start: object, settings: Settings)
     coef = np.zeros(problem.coef_shape)
     n_iter = 1
     for target in np.ndindex(coef.shape[:-1]):
-        path = path_to(G, problem.cross[target], penalty.l1, penalty.positive)
-        if path is not None:
-            coef[target] = path.coefs[-1]
-            n_iter = max(n_iter, len(path.knots) - 1)
+        w, kinks = minimiser(G, problem.cross[target], penalty.l1, penalty.positive)
+        if w is not None:
+            coef[target], n_iter = w, max(n_iter, kinks)
     return Solution(coef, n_iter=n_iter)
 
 
-def path_to(G: NDArray, c: NDArray, l1: NDArray, positive: bool) -> Path | None:
-    """Return a path that ends at the minimiser of w'G w / 2 - c'w + sum_j l1_j |w_j|, or None."""
+def minimiser(G: NDArray, c: NDArray, l1: NDArray, positive: bool) -> tuple[NDArray | None, int]:
+    """Return argmin_w of w'G w / 2 - c'w + sum_j l1_j |w_j| (p,), or None; and the kinks passed."""
+    v = l1
     if positive:  # a path may start from 0 only where all are penalised, by rounding if not more
-        norms = np.sqrt(np.diag(G))
+        norms = np.sqrt(G.diagonal())
         target = np.divide(c, norms, where=norms > 0, out=np.zeros_like(c)).max(initial=0.0)
-        l1 = np.maximum(l1, FAINT * target * norms)
-    return lasso_path(G, c, l1, 1.0, positive)
+        v = np.maximum(l1, FAINT * target * norms)
+    path = lasso_path(G, c, v, 1.0, positive)
+    if path is None:
+        return None, 0
+    w = path.coefs[-1].copy()
+    if v is not l1:  # so long a path ends near t = 1 only to a few digits
+        J = np.flatnonzero(w)
+        with suppress(np.linalg.LinAlgError):
+            w[J] = np.linalg.solve(G[np.ix_(J, J)], c[J] - l1[J])
+    return w, len(path.knots) - 1
 
 
 @dataclass(frozen=True)
