@@ -24,7 +24,7 @@ from .._solution import Settings, Solution
 from ..linear.base import BaseRegularized
 from ..problem.protocol import ALL, Problem
 from ..solvers import certified, spectral
-from ..solvers.certificate import ACCURACY
+from ..solvers.certificate import ACCURACY, without_rounding
 from ..solvers.pivoting import Path, lasso_path
 from ..solvers.pivoting_rows import lasso_path_rows
 from ..solvers.table import LARGE_SIDE, PIVOTING_SIDE
@@ -189,7 +189,8 @@ class PathProblem:
             correlation[..., free] = 0.0
         gap = penalty.dual_gap(coefs, correlation, norm2)
         if np.any(gap > self.settings.tol * 0.5 * self.problem.target_norm2):
-            gap = penalty.dual_gap(coefs, correlation, norm2, self._rounding)
+            correlation = without_rounding(self.problem, penalty, coefs, correlation)
+            gap = penalty.dual_gap(coefs, correlation, norm2)
         return np.where(off, np.inf, gap)
 
     @property

@@ -45,9 +45,24 @@ def certify(problem: Problem, penalty: Penalty, w: NDArray, tol: float) -> Certi
         w, correlation, norm2, free_gap = _fit_free(problem, penalty, w, correlation, norm2)
     gap = penalty.dual_gap(w, correlation, norm2)
     if np.any(gap > tol * 0.5 * problem.target_norm2):
-        size = np.sqrt(problem.column_norms2 * np.expand_dims(problem.target_norm2, -1))
-        gap = penalty.dual_gap(w, correlation, norm2, ACCURACY * size)
+        gap = penalty.dual_gap(w, without_rounding(problem, penalty, w, correlation), norm2)
     return Certificate(w, correlation, norm2, gap + free_gap)
+
+
+def without_rounding(
+    problem: Problem, penalty: Penalty, w: NDArray, correlation: NDArray
+) -> NDArray:
+    """Return A'r (..., p), moved towards optimality at w (..., p) by its rounding error at most.
+
+    The residual of rows is a sum of b and the A_j w_j. Of moments those count as errors, since the
+    moments were rounded before.
+    """
+    norms = np.sqrt(problem.column_norms2)
+    terms = np.sqrt(problem.target_norm2)
+    if problem.has_rows:
+        terms = terms + np.abs(w) @ norms
+    rounding = ACCURACY * norms * np.expand_dims(terms, -1)
+    return correlation - np.clip(penalty.violation(w, correlation), -rounding, rounding)
 
 
 def _fit_free(

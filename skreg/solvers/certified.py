@@ -15,7 +15,8 @@ from .certificate import certify
 from .table import LARGE_SIDE, PIVOTING_SIDE, SOLVERS
 
 AUTO = {
-    "table": ("pivoting", "newton"),
+    "table": ("pivoting", "newton", "qr"),
+    "moments of a table": ("pivoting", "newton"),
     "large": ("newton",),
     "moments": ("cholesky", "spectral"),
     "tall": ("cholesky", "svd"),
@@ -59,9 +60,11 @@ def solve(
 
 
 def situation(problem: Problem, penalty: Penalty) -> str:
-    """Return the key of `AUTO` for a problem; the first two are those that need an L1 solver."""
+    """Return the key of `AUTO` for a problem; the first three are those that need an L1 solver."""
     if penalty.has_l1 or penalty.positive:
-        return "table" if problem.n_features <= PIVOTING_SIDE else "large"
+        if problem.n_features > PIVOTING_SIDE:
+            return "large"
+        return "table" if problem.has_rows else "moments of a table"
     if not problem.has_rows:
         return "moments"
     n, p = problem.shape

@@ -31,6 +31,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from .._objective import Penalty
+from .._solution import Settings, Solution
+from ..problem.protocol import Design
 from .pivoting import Path
 
 # Share of a column's norm that the active ones must leave of it: below it, rounding decides.
@@ -40,6 +43,20 @@ STRETCH, LOOKS, NEAR = 0.75, 32, 0.75
 
 Kink = tuple[float, int, list[int], NDArray]
 """The t of a kink, what happens there (j enters, ~j leaves), the active features, their values."""
+
+
+def solve(problem: Design, penalty: Penalty, start: object, settings: Settings) -> Solution:
+    """Minimise over w (..., p), target by target; the path needs no start."""
+    some = np.flatnonzero(~penalty.excluded)
+    A, l1, ridge = problem.columns(some), penalty.l1[some], penalty.ridge[some]
+    coef = np.zeros(problem.coef_shape)
+    n_iter = 1
+    for target in np.ndindex(coef.shape[:-1]):
+        path = lasso_path_rows(A, problem.target[target], l1, ridge, 1.0, penalty.positive)
+        if path is not None:
+            coef[(*target, some)] = path.coefs[-1]
+            n_iter = max(n_iter, len(path.knots) - 1)
+    return Solution(coef, n_iter=n_iter)
 
 
 def lasso_path_rows(
