@@ -49,10 +49,12 @@ def solve(
             except np.linalg.LinAlgError:  # the data are too ill-conditioned for this solver
                 names += [other for other in auto if other not in names]
                 continue
-            certificate = certify(problem, penalty, found.coef, settings.tol, found.evaluation)
+            # Rounding may have left the constraint.
+            coef = np.maximum(found.coef, 0.0) if penalty.positive else found.coef
+            certificate = certify(problem, penalty, coef, settings.tol, found.evaluation)
         if not np.all(np.isfinite(certificate.gap)):
             raise ValueError(OVERFLOW)
-        found = replace(found, coef=certificate.w, dual_gap=certificate.gap, solver=name)
+        found = replace(found, coef=coef, dual_gap=certificate.gap, solver=name)
         if best is None or np.max(found.dual_gap) < np.max(best.dual_gap):
             best = found
         if best.is_within(settings.tol, problem.target_norm2):
