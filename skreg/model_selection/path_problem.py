@@ -167,6 +167,8 @@ class PathProblem:
                 names[k] = name
         for k in failed if on_rows is None else ():
             solution = self.solve(values[k], coefs[k])
+            if is_exact[k] and np.max(solution.dual_gap) >= np.max(gaps[k]):
+                continue
             coefs[k], gaps[k] = solution.coef, solution.dual_gap
             n_iters[k], names[k] = solution.n_iter, solution.solver
         return self._solution(coefs, gaps, n_iters, names, alone)
@@ -190,9 +192,13 @@ class PathProblem:
         """Return the gaps (m, ...) at the values (m,) of coefs (m, ..., p), on this problem."""
         several = values.reshape(-1, *(1,) * (coefs.ndim - 2))
         correlation, norm2 = self.problem.evaluate(coefs)
-        free, off = self.unit.free, np.False_
-        if free.any():  # no dual point is feasible but one orthogonal to them
-            off = np.any(np.abs(correlation[..., free]) > self._rounding[..., free], axis=-1)
+        free, free_gap = np.flatnonzero(self.unit.free), np.zeros(norm2.shape)
+        if len(free):  # what a least-squares step in them would gain, with what moments hide
+            slope = correlation[..., free]
+            flat = slope.reshape(-1, len(free)).T
+            step = np.linalg.lstsq(self.problem.gram(free), flat, rcond=None)[0].T
+            gain = 0.5 * np.sum(slope * step.reshape(slope.shape), axis=-1)
+            free_gap = np.maximum(gain, 0.0) + self.problem.unresolved(coefs, free)
             correlation[..., free] = 0.0
         gap = np.empty(norm2.shape)
         step = max(1, CACHE_BYTES // (8 * max(1, int(np.prod(coefs.shape[1:])))))
@@ -203,7 +209,7 @@ class PathProblem:
             gap[some] = part.dual_gap(*terms)
             if np.any(gap[some] > self.settings.tol * 0.5 * self.problem.target_norm2):
                 gap[some] = part.dual_gap(*terms, self._rounding)
-        return np.where(off, np.inf, gap)
+        return gap + free_gap
 
     @property
     def _rounding(self) -> NDArray:
