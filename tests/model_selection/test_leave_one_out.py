@@ -164,17 +164,6 @@ def test_a_row_that_alone_determines_a_coefficient_is_refitted():
     assert_allclose(model.mse_mean_, np.mean(errors**2, axis=1), rtol=1e-8)
 
 
-def test_small_blocks_of_rows_give_the_same(monkeypatch):
-    from skreg.problem import rows as rows_module
-
-    X, y = data("tall")
-    whole = L2RegressorCV(VALUES).fit(X, y)
-    monkeypatch.setattr(rows_module, "CACHED_BYTES", 5 * 8 * X.shape[1])
-    small = L2RegressorCV(VALUES).fit(X, y)
-    assert_allclose(small.mse_mean_, whole.mse_mean_, rtol=1e-12)
-    assert_allclose(small.mse_se_, whole.mse_se_, rtol=1e-12)
-
-
 def test_two_rows_of_weight_are_needed():
     X, y = data("tall")
     with pytest.raises(ValueError, match="two rows"):
