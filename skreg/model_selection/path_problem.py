@@ -218,7 +218,7 @@ class PathProblem:
         return ACCURACY * np.sqrt(size)
 
     @cached_property
-    def spectrum(self) -> spectral.Spectrum | None:
+    def spectrum(self) -> spectral.Primal | spectral.Dual | None:
         """The factors that all strengths of a ridge share."""
         if self.unit.has_l1 or self.unit.positive:
             return None

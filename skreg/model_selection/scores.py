@@ -208,7 +208,7 @@ def by_leaving_one_out(
     A row of weight zero, which no fit has seen, is predicted by the fit to all others.
     """
     ts = path.parameter.strength(values)
-    found = left_out(design, path.ridge_path, ts)
+    found = left_out(design, path.ridge_path, ts, path.spectrum)
     attributes = {"mse_path_": found.mean[:, None], "mse_mean_": found.mean, "mse_se_": found.se}
     if scorer is None:
         by_target = (found.mse, found.mse_se) if found.mse.ndim > 1 else None
@@ -220,7 +220,8 @@ def by_leaving_one_out(
     for start in range(0, len(values), step):
         some = slice(start, start + step)
         held_out = np.empty((len(ts[some]), *design.coef_shape[:-1], len(data.y)))
-        for ks, rows, errors in left_out_errors(design, path.ridge_path, ts[some]):
+        found_errors = left_out_errors(design, path.ridge_path, ts[some], path.spectrum)
+        for ks, rows, errors in found_errors:
             for k, error in zip(ks, errors, strict=True):
                 held_out[k][..., counted[rows]] = data.y[counted[rows]].T - error
         if len(none):
