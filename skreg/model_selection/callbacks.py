@@ -28,6 +28,8 @@ class NoContext:
         return False
 
 
+__all__ = ["CallbackSupportMixin", "FoldProgress", "NoContext"]
+
 try:
     from sklearn.callback import CallbackSupportMixin
 except ImportError:

@@ -34,7 +34,6 @@ from ..linear.base import (
 )
 from ..problem import dask_partitions as partitions
 from ..problem.design import RowDesign
-from ..problem.gram import intercept_of
 from ..problem.moments import Moments
 from ..problem.protocol import Problem
 from ..problem.validation import OVERFLOW
@@ -191,7 +190,7 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
                     "says what the folds are: leave cv at None."
                 )
             self.n_features_in_ = folds[0].n_features
-            vars(self).pop("feature_names_in_", None)
+            self.__dict__.pop("feature_names_in_", None)
             self._fit_moments(folds, NoContext())
             return self
 
@@ -223,7 +222,8 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
     def intercept_path_(self):
         """The intercepts that go with `coef_path_`."""
         coefs = self._coef_path.coefs()
-        intercepts = intercept_of(*self._means, coefs, self.fit_intercept)
+        at_zero, mean = self._intercept_path
+        intercepts = at_zero - coefs @ (mean if self.fit_intercept else 0.0 * mean)
         intercepts[self._chosen] = self.intercept_
         return cast(intercepts, self.coef_.dtype, "intercepts")
 
@@ -342,7 +342,7 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
         """Return the problem with its grid, the user's or an automatic one."""
         given = getattr(self, self._grid_parameter)
         if isinstance(given, Integral):
-            values = path.grid(given, self.eps)
+            values = path.grid(int(given), self.eps)
         else:
             values = path.parameter.checked(given, self._grid_parameter)
         return Search(path, on_rows, values, dtype)
@@ -420,7 +420,8 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
         for selection, index in chosen.items():
             found[f"{self._grid_parameter[:-1]}_{selection}_"] = search.values[index]
         found[f"{self._regressor._path_parameter}_"] = search.values[chosen[self.selection]]
-        vars(self).update(found)
+        for name, value in found.items():
+            setattr(self, name, value)
         return chosen[self.selection]
 
     def _refit(self, search: Search, index: NDArray) -> float:
@@ -443,7 +444,7 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
         self.dual_gap_, self.n_iter_ = dual_gap[()], n_iter
         several = (np.arange(len(dual_gap)),) if index.ndim else ()
         self._chosen = (index, *several)
-        self._means = rows.problem.mean, rows.problem.target_mean
+        self._intercept_path = rows.problem.intercept(np.zeros_like(coef)), rows.problem.mean
         return max(gap, Solution(coef, dual_gap, 1).relative_gap(rows.problem.target_norm2))
 
     def _certified(self, search: Search, k: int) -> Solution:

@@ -116,6 +116,7 @@ class RegularizationPath:
             As `regularization_path`.
         """
         values = np.atleast_1d(as_floats(values, "values", ensure_min_samples=0))
+        assert self._source is not None  # as it was made by regularization_path
         return self._source.path(values, "values")
 
 
