@@ -1,7 +1,6 @@
 """Cross-validation from the moments of folds: the choice that the rows would make."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import assert_coef, regression
@@ -116,6 +115,7 @@ def test_folds_far_from_zero_and_from_each_other(cls):
 
 @each_class
 def test_names_and_float_types_come_with_the_moments(cls):
+    pd = pytest.importorskip("pandas")
     X, y = regression(N, P)
     table = pd.DataFrame(X.astype(np.float32), columns=list("abcdef"))
     folds = [Moments.from_data(table[k : k + 40], y[k : k + 40]) for k in (0, 40, 80)]
@@ -188,7 +188,7 @@ def test_without_an_integer_there_are_five_folds(da, cls):
 
 
 def test_dataframes_are_cut_between_partitions():
-    dd = pytest.importorskip("dask.dataframe")
+    dd, pd = pytest.importorskip("dask.dataframe"), pytest.importorskip("pandas")
     X, y = regression(N, P)
     table = pd.DataFrame(X, columns=list("abcdef")).assign(y=y)
     frame = dd.from_pandas(table, npartitions=6)
