@@ -70,8 +70,7 @@ def refitted_errors(model, X, y, s, splits):
 # ---------------------------------------------------------------------------- from moments
 
 
-@pytest.mark.parametrize("targets", [None, 2])
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("targets", "weighted"), [(None, False), (None, True), (2, True)])
 @each_model
 def test_the_errors_are_those_of_fits_on_rows(name, weighted, targets):
     X, y = regression(N, P, targets=targets)
@@ -167,8 +166,7 @@ def da():
     return pytest.importorskip("dask.array")
 
 
-@pytest.mark.parametrize("chunks", [7, 40, 55, 120])
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("chunks", "weighted"), [(7, True), (40, False), (55, True), (120, False)])
 @each_model
 def test_dask_arrays_are_cut_where_kfold_cuts(da, name, weighted, chunks):
     X, y = regression(N, P)

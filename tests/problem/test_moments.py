@@ -18,11 +18,6 @@ N, P = 30, 5
 ORDERS = ["first to last", "last to first", "shuffled", "pairwise"]
 each_order = pytest.mark.parametrize("order", ORDERS)
 each_targets = pytest.mark.parametrize("targets", [None, 1, 3])
-each_layout = pytest.mark.parametrize(
-    "layout",
-    [np.asarray, np.asfortranarray, sp.csc_array, sp.csr_matrix],
-    ids=["dense", "fortran", "csc", "csr"],
-)
 
 
 def data(seed=0, offset=0.0, targets=None, n=N):
@@ -84,8 +79,15 @@ def merge(parts, order):
 # ---------------------------------------------------------------------------- arithmetic
 
 
-@pytest.mark.parametrize("targets", [None, 3])
-@each_layout
+@pytest.mark.parametrize(
+    ("layout", "targets"),
+    [
+        pytest.param(np.asarray, None, id="dense"),
+        pytest.param(np.asfortranarray, 3, id="fortran, 3 targets"),
+        pytest.param(sp.csc_array, 3, id="csc, 3 targets"),
+        pytest.param(sp.csr_matrix, None, id="csr"),
+    ],
+)
 @pytest.mark.parametrize("offset", [0.0, 5.0, 30.0, 1e8])
 def test_the_moments_are_those_of_exact_arithmetic(offset, layout, targets):
     X, y, weights = data(offset=offset, targets=targets)
@@ -94,8 +96,7 @@ def test_the_moments_are_those_of_exact_arithmetic(offset, layout, targets):
 
 
 @each_order
-@pytest.mark.parametrize("size", [1, 7, 29])
-@pytest.mark.parametrize("targets", [None, 3])
+@pytest.mark.parametrize(("size", "targets"), [(1, None), (7, 3), (29, 3)])
 def test_merged_parts_are_the_whole(targets, size, order):
     X, y, weights = data(offset=2.0, targets=targets)
     assert_exact(merge(batches(X, y, weights, size), order), X, y, weights)
