@@ -50,7 +50,7 @@ from .folds import (
     fold_problems,
     without_each,
 )
-from .path_problem import PathProblem
+from .path_problem import PathProblem, PathSolution
 from .scores import Scorer, Scores, by_folds, by_leaving_one_out
 
 N_FOLDS = 5  # where cv=None means folds, as in scikit-learn
@@ -430,11 +430,11 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
         Return the largest relative gap of the path.
         """
         path, rows = search.path, search.on_rows
-        self._coef_path, gap = path.held(search.values, lambda: rows)
+        self._coef_path, found = path.held(search.values, lambda: rows)
         coef = np.zeros(path.problem.coef_shape)
         dual_gap, n_iter = np.zeros(coef.shape[:-1]), 0
         for k in np.unique(index):
-            solution = self._certified(search, k)
+            solution = self._certified(search, k, found)
             mine = np.broadcast_to(index == k, dual_gap.shape)
             coef[mine], dual_gap[mine] = solution.coef[mine], solution.dual_gap[mine]
             n_iter = max(n_iter, solution.n_iter)
@@ -445,12 +445,16 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
         several = (np.arange(len(dual_gap)),) if index.ndim else ()
         self._chosen = (index, *several)
         self._intercept_path = rows.problem.intercept(np.zeros_like(coef)), rows.problem.mean
-        return max(gap, Solution(coef, dual_gap, 1).relative_gap(rows.problem.target_norm2))
+        gap = Solution(coef, dual_gap, 1).relative_gap(rows.problem.target_norm2)
+        return gap if found is None else max(gap, found.gap)
 
-    def _certified(self, search: Search, k: int) -> Solution:
+    def _certified(self, search: Search, k: int, found: PathSolution | None) -> Solution:
         """Return the solution at value number k, certified on the data."""
-        path, rows, value = search.path, search.on_rows, search.values[k]
-        solution = path.trace(search.values[k : k + 1], lambda: rows)[0]
+        rows, value = search.on_rows, search.values[k]
+        if found is None:
+            solution = search.path.trace(search.values[k : k + 1], lambda: rows)[0]
+        else:
+            solution = found[k]
         gap = rows.gaps(search.values[k : k + 1], solution.coef[None])[0]
         # Without a penalty the answer is one of minimum norm, to which the gap is blind.
         if value > 0 and np.all(gap <= self.tol * 0.5 * rows.problem.target_norm2):
