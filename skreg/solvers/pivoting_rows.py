@@ -34,6 +34,7 @@ from scipy import linalg
 from .._objective import Penalty
 from .._solution import Settings, Solution
 from ..problem.protocol import Design
+from ..problem.validation import OVERFLOW
 from .pivoting import Path
 
 # Share of a column's norm that the active ones must leave of it: below it, rounding decides.
@@ -72,6 +73,9 @@ def lasso_path_rows(
 ) -> Path | None:
     """Return the path for A (n, p), b (n,), v (p,), ridge (p,); None if it does not end."""
     n, p = A.shape
+    with np.errstate(over="ignore"):
+        if not np.isfinite(np.linalg.norm(A)):
+            raise ValueError(OVERFLOW)
     if n > p:
         Q, A = linalg.qr(A, mode="economic", check_finite=False)
         b = Q.T @ b

@@ -138,7 +138,7 @@ def _rounds(
             return best, n_iter
         new = _violators(penalty, working, point)
         working.add(new)
-        finishes = len(new) <= FEW * len(working.features)
+        finishes = tol < STAGE_TOL and len(new) <= FEW * len(working.features)
         aim = SHRINK * float(max(point.gap, target_gap))
         w, steps = _round(problem, penalty, working, point, aim, finishes)
         n_iter, fresh = n_iter + steps, False
