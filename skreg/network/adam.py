@@ -1,125 +1,104 @@
-"""Adam (Kingma & Ba 2015) on minibatches, in float32, on one flat vector.
+"""Adam (Kingma & Ba 2015) on minibatches, in float32, on one flat vector of parameters.
 
-The penalty is on the objective's scale: the L2 part is in the gradient, the L1 part a proximal
-step in Adam's own metric, so that neither changes its meaning with the batch. The step stays
-constant for the first half of the epochs and then falls to zero; the result is the average of the
-iterates of the last tenth.
+The L2 part is in the gradient, the L1 part a proximal step in Adam's own metric, so that both mean
+the same for every batch size. The step is constant for the first half of a training and then falls
+to zero; the result is the average of the iterates of the last tenth.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .objective import Objective
+from .objective import Objective, Parameters
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
-CONSTANT = 0.5  # share of the epochs before the step begins to fall
-AVERAGED = 0.1  # share of the epochs, at the end, whose iterates are averaged
-DIVERGED = 10.0  # times the first epoch's loss
+CONSTANT = 0.5  # share of the steps before their length begins to fall
+AVERAGED = 0.1  # share of the steps, at the end, whose iterates are averaged
+DIVERGED = 10.0  # times the loss of the first epoch
 
 
 @dataclass
 class Adam:
-    """The parameters (P,) in float32 with Adam's two moments and its count of steps."""
+    """Adam's two moments (P,) of the gradient, and the number of steps."""
 
-    theta: NDArray
-    first: NDArray = field(init=False)
-    second: NDArray = field(init=False)
-    steps: int = 0
+    first: NDArray
+    second: NDArray
+    n_steps: int = 0
 
-    def __post_init__(self) -> None:
-        """Start the moments at zero."""
-        self.first, self.second = np.zeros_like(self.theta), np.zeros_like(self.theta)
-        self._step, self._scale = np.empty_like(self.theta), np.empty_like(self.theta)
-
-    def update(self, gradient: NDArray, rate: float, l1: float, n_weights: int) -> None:
-        """Take one step along `gradient` (P,)."""
-        self.steps += 1
-        step, scale = self._step, self._scale
-        np.subtract(gradient, self.first, out=step)
-        step *= 1 - BETA1
-        self.first += step
-        np.multiply(gradient, gradient, out=scale)
-        scale -= self.second
-        scale *= 1 - BETA2
-        self.second += scale
-        np.sqrt(self.second, out=scale)
-        scale /= np.sqrt(1 - BETA2**self.steps)
-        scale += EPSILON
-        rate /= 1 - BETA1**self.steps
-        np.divide(self.first, scale, out=step)
-        step *= rate
-        self.theta -= step
+    def step(self, theta: Parameters, slope: Parameters, length: float, l1: float) -> None:
+        """Move theta by one step; `slope` is overwritten."""
+        gradient = slope.vector
+        self.n_steps += 1
+        change = gradient - self.first
+        change *= 1 - BETA1
+        self.first += change
+        np.square(gradient, out=gradient)
+        gradient -= self.second
+        gradient *= 1 - BETA2
+        self.second += gradient
+        metric = np.sqrt(self.second, out=gradient)
+        metric /= np.sqrt(1 - BETA2**self.n_steps)
+        metric += EPSILON
+        length /= 1 - BETA1**self.n_steps
+        np.divide(self.first, metric, out=change)
+        change *= length
+        theta.vector -= change
         if l1:
-            weights, reach = self.theta[:n_weights], scale[:n_weights]
-            np.divide(rate * l1, reach, out=reach)
-            weights -= np.clip(weights, -reach, reach)
+            reach = length * l1 / slope.weights
+            theta.weights -= np.clip(theta.weights, -reach, reach)
 
 
-def train(
+def minimise(
     objective: Objective,
+    theta: Parameters,
     state: Adam,
-    data: tuple[NDArray, NDArray, NDArray],
-    l1: float,
-    l2: float,
+    data: tuple,
     epochs: int,
     batch_size: int,
     learning_rate: float,
     is_scheduled: bool,
     rng: np.random.Generator,
-    report: Callable[[int, float], None],
-) -> tuple[NDArray, list[float], bool]:
-    """Return the parameters (P,), the mean loss of each epoch, and whether training diverged.
+    verbose: int,
+) -> tuple[list[float], bool]:
+    """Train theta and `state`; return each epoch's mean objective, and whether it diverged.
 
-    `state` is updated; without a schedule the step is constant and the last iterate is returned.
-    After a divergence the parameters are those before the epoch of least loss.
+    `data` are X, Y, s. Without a schedule the step is constant and the last iterate is the result;
+    after a divergence it is the one before the epoch of the least objective.
     """
     X, Y, s = data
-    n, n_weights = X.shape[0], objective.n_weights
-    s = s * n
-    gradient, average = np.empty_like(state.theta), np.zeros(len(state.theta))
+    n = X.shape[0]
     n_batches = -(-n // batch_size)
-    total = epochs * n_batches
-    begin = total - max(1, int(AVERAGED * total))
+    total, begin = epochs * n_batches, int((1 - AVERAGED) * epochs * n_batches)
+    slope, average, done = theta.like(np.empty_like(theta.vector)), 0.0, 0
     curve: list[float] = []
-    best, kept = np.inf, state.theta.copy()
-    done = 0
-    for epoch in range(epochs):
-        before, loss = state.theta.copy(), 0.0
-        order = rng.permutation(n)
+    best, kept = np.inf, theta.vector.copy()
+    for _ in range(epochs):
+        before, loss, order = theta.vector.copy(), 0.0, rng.permutation(n)
         Xs, Ys, ss = X[order], Y[order], s[order]
         for k in range(n_batches):
             at = slice(k * n // n_batches, (k + 1) * n // n_batches)
-            size = at.stop - at.start
-            value = objective.evaluate(state.theta, Xs[at], Ys[at], ss[at] / size, gradient, rng)
-            weights = state.theta[:n_weights]
-            value += 0.5 * l2 * float(weights @ weights)
-            if l1:
-                value += l1 * float(np.abs(weights).sum())
-            gradient[:n_weights] += l2 * weights
-            loss += value * (size / n)
-            left = (total - done) / (total * (1 - CONSTANT)) if is_scheduled else 1.0
-            state.update(gradient, learning_rate * min(1.0, left), l1, n_weights)
+            share = (at.stop - at.start) / n
+            batch = Xs[at], Ys[at], ss[at] / np.float32(share)
+            loss += share * objective.evaluate(theta, *batch, slope, rng)
+            left = (1 - done / total) / (1 - CONSTANT) if is_scheduled else 1.0
+            state.step(theta, slope, learning_rate * min(1.0, left), objective.l1)
             done += 1
-            if is_scheduled and done > begin:
-                average += state.theta
+            if done > begin:
+                average = average + theta.vector.astype(np.float64)
         curve.append(loss)
-        report(epoch + 1, loss)
-        if not loss <= DIVERGED * max(curve[0], 1.0):
-            state.theta[...] = kept
-            return kept.astype(np.float64), curve, True
+        if verbose and len(curve) % verbose == 0:
+            print(f"epoch {len(curve)}: objective {loss:.6g}")
+        if not (loss <= DIVERGED * curve[0] and np.all(np.isfinite(theta.vector))):
+            theta.vector[:] = kept
+            return curve, True
         if loss < best:
             best, kept = loss, before
-    if not np.all(np.isfinite(state.theta)):
-        state.theta[...] = kept
-        return kept.astype(np.float64), curve, True
-    if not is_scheduled:
-        return state.theta.astype(np.float64), curve, False
-    average /= total - begin
-    if l1:
-        average[:n_weights][state.theta[:n_weights] == 0] = 0.0
-    return average, curve, False
+    if is_scheduled:
+        is_zero = theta.weights == 0
+        theta.vector[:] = average / (total - begin)
+        if objective.l1:
+            theta.weights[is_zero] = 0.0
+    return curve, False

@@ -44,10 +44,12 @@ def squared(
     E = _outer(sR, B)
     if rho:
         size = rho * np.square(B).sum(axis=1)
-        moments = s @ (A * A)
+        sA = A * s[:, None]
+        moments = np.einsum("nh,nh->h", sA, A)
         value += 0.5 * float(moments @ size)
         gradient[0][...] += (rho * moments)[:, None] * B
-        E += s[:, None] * (A * size)
+        sA *= size
+        E += sA
     return value, E
 
 
@@ -56,37 +58,36 @@ def log_loss(
 ) -> tuple[float, NDArray]:
     """Return the expected cross-entropy of the softmax; Y (n, k) is one-hot."""
     B, c = top
-    Z = A @ B
-    Z += c
-    Z -= Z.max(axis=1, keepdims=True)
-    P = np.exp(Z)
+    P = (B.T @ A.T).T
+    P += c
+    P -= P.max(axis=1, keepdims=True)
+    value = -float(s @ np.einsum("nk,nk->n", Y, P))
+    np.exp(P, out=P)
     total = P.sum(axis=1, keepdims=True)
+    value += float(s @ np.log(total[:, 0]))
     P /= total
-    Z -= np.log(total)
-    value = -float(s @ np.einsum("nk,nk->n", Y, Z))
     G = P - Y
     G *= s[:, None]
     if not rho:
         np.matmul(A.T, G, out=gradient[0])
         np.sum(G, axis=0, out=gradient[1])
-        return value, G @ B.T
+        return value, (B @ G.T).T
     noise = A * A
     noise *= rho * s[:, None]
-    mean = P @ B.T
-    variance = P @ (B * B).T - mean * mean
-    value += 0.5 * float(np.vdot(noise, variance))
+    mean = (B @ P.T).T
+    variance = (np.square(B) @ P.T).T
+    variance -= mean * mean
+    value += 0.5 * float(np.einsum("nh,nh->", noise, variance))
     mean *= noise
-    by_class = 0.5 * (noise @ (B * B)) - mean @ B
+    by_class = (0.5 * np.square(B).T @ noise.T - B.T @ mean.T).T
     by_class -= np.einsum("nk,nk->n", P, by_class)[:, None]
     G += P * by_class
     np.matmul(A.T, G, out=gradient[0])
     gradient[0][...] += (noise.T @ P) * B - mean.T @ P
     np.sum(G, axis=0, out=gradient[1])
-    E = G @ B.T
-    variance *= rho * s[:, None]
     variance *= A
-    E += variance
-    return value, E
+    variance *= rho * s[:, None]
+    return value, variance + (B @ G.T).T
 
 
 def eliminated(

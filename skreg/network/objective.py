@@ -1,51 +1,57 @@
 """The objective of a network, as a function of one vector of parameters.
 
-Of layers of sizes (p, H_1, ..., H_L, k) the vector holds all weights first, which are penalised,
-then all biases, which are not. `Objective` runs the rows forward through the hidden layers, takes
-value and gradient of the loss on top (`losses`), and carries the gradient back. Where the last
-layer is eliminated the vector ends with the hidden layers.
+    E_masks sum_i s_i loss(y_i, z_i) + l1 sum |W| + l2/2 sum W^2    over all weights but biases
+
+Of layers of sizes (p, H_1, ..., H_L, k) the vector holds first all weights, then all biases. The
+rows go forward through the hidden layers, the loss on top (`losses`) gives value and gradient, and
+the gradient goes back. Where the last layer is eliminated the vector ends with the hidden layers.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from .activations import Activation
 from .losses import Layer, Loss, eliminated
 
 
-def layer_views(theta: NDArray, sizes: tuple[int, ...]) -> list[Layer]:
-    """Return the weights (fan_in, fan_out) and biases (fan_out,) that theta holds, as views."""
-    at, weights, biases = 0, [], []
-    for m, n in zip(sizes[:-1], sizes[1:], strict=True):
-        weights.append(theta[at : at + m * n].reshape(m, n))
-        at += m * n
-    for n in sizes[1:]:
-        biases.append(theta[at : at + n])
-        at += n
-    return list(zip(weights, biases, strict=True))
+class Parameters:
+    """A vector (P,), and the weights (fan_in, fan_out) and biases (fan_out,) in it as views."""
 
+    def __init__(self, vector: NDArray, sizes: tuple[int, ...]) -> None:
+        shapes = [*zip(sizes[:-1], sizes[1:], strict=True)]
+        ends = np.cumsum([m * n for m, n in shapes] + [n for _, n in shapes])
+        parts = np.split(vector, ends[:-1])
+        weights = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=False)]
+        self.vector = vector
+        self.weights = vector[: ends[len(shapes) - 1]]
+        self.layers: list[Layer] = list(zip(weights, parts[len(shapes) :], strict=True))
 
-def flatten(layers: list[Layer]) -> NDArray:
-    """Return the vector that holds the layers."""
-    arrays = [W.ravel() for W, _ in layers] + [b for _, b in layers]
-    return np.concatenate(arrays) if arrays else np.empty(0)
+    @classmethod
+    def of(cls, layers: list[Layer], dtype: Any = np.float64) -> Parameters:
+        """Return a vector that holds copies of the layers."""
+        arrays = [W.ravel() for W, _ in layers] + [b for _, b in layers]
+        sizes = tuple(len(W) for W, _ in layers) + layers[-1][0].shape[1:]
+        return cls(np.concatenate(arrays).astype(dtype), sizes)
 
-
-def count_weights(sizes: tuple[int, ...]) -> int:
-    """Return how many entries of the vector are weights; the others are biases."""
-    return sum(m * n for m, n in zip(sizes[:-1], sizes[1:], strict=True))
+    def like(self, vector: NDArray) -> Parameters:
+        """Return another vector (P,) with the same views."""
+        sizes = tuple(len(W) for W, _ in self.layers) + self.layers[-1][0].shape[1:]
+        return Parameters(vector, sizes)
 
 
 def random_layers(sizes: tuple[int, ...], rng: np.random.Generator) -> list[Layer]:
     """Return layers whose units see standardised inputs with variance 1; the last has no bias."""
-    layers: list[Layer] = []
-    for i, (m, n) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
-        bias = rng.standard_normal(n) if i < len(sizes) - 2 else np.zeros(n)
-        layers.append((rng.standard_normal((m, n)) / np.sqrt(m), bias))
+    shapes = zip(sizes[:-1], sizes[1:], strict=True)
+    layers = [
+        (rng.standard_normal((m, n)) / np.sqrt(m), rng.standard_normal(n)) for m, n in shapes
+    ]
+    layers[-1][1][:] = 0.0
     return layers
 
 
@@ -60,80 +66,68 @@ def hidden_units(X: NDArray, layers: list[Layer], activation: Activation) -> NDA
 
 @dataclass(frozen=True)
 class Objective:
-    """Data term of the objective: the loss in expectation over the masks of the last layer.
+    """The objective under dropout at `rates` (L + 1,) of inputs and hidden layers.
 
-    `rates` (L + 1) are the dropout rates of the inputs and of each hidden layer. The last one is
-    averaged over; the others are sampled, if a generator is given. `loss` None eliminates the
-    last layer, whose penalty l2/2 |B|^2 is then part of the value.
+    The last of the rates is averaged over; masks of the others are drawn if a generator is given.
+    `loss` None is the squared loss with the last layer eliminated, which takes no L1.
     """
 
-    sizes: tuple[int, ...]
     activation: Activation
     rates: tuple[float, ...]
     loss: Loss | None
-    l2: float = 0.0
-
-    @property
-    def n_weights(self) -> int:
-        """Return how many parameters are weights; they come first."""
-        return count_weights(self.sizes)
-
-    @property
-    def n_parameters(self) -> int:
-        """Return the length of the vector."""
-        return self.n_weights + sum(self.sizes[1:])
+    l1: float
+    l2: float
 
     def evaluate(
         self,
-        theta: NDArray,
+        theta: Parameters,
         X: NDArray,
         Y: NDArray,
         s: NDArray,
-        gradient: NDArray,
+        gradient: Parameters,
         rng: np.random.Generator | None = None,
     ) -> float:
-        """Return the value at theta (P,) on rows X (n, p), Y (n, k) of weights s (n,).
+        """Return the value at theta on rows X (n, p), Y (n, k) of weights s (n,).
 
-        The gradient is written to `gradient` (P,). All arrays have one float type.
+        The gradient without the L1 part is written to `gradient`.
         """
-        layers, slots = layer_views(theta, self.sizes), layer_views(gradient, self.sizes)
-        top = len(layers) if self.loss is None else len(layers) - 1
+        layers, slots = theta.layers, gradient.layers
+        hidden = layers if self.loss is None else layers[:-1]
         units, slopes = [X], []
-        for (W, b), rate in zip(layers[:top], self.rates, strict=False):
+        for (W, b), rate in zip(hidden, self.rates, strict=False):
             if rng is not None and rate:
-                self._drop(units, slopes, rate, rng)
-            # Contiguous along rows, so that terms per unit and terms per row broadcast at full speed.
+                mask = _mask(units[-1], rate, rng)
+                units[-1] = units[-1] * mask
+                if slopes:
+                    slopes[-1] *= mask
+            # Contiguous along rows, so that terms per unit and terms per row broadcast fast.
             Z = (W.T @ units[-1].T).T
             Z += b
             A, slope = self.activation(Z)
             units.append(A)
             slopes.append(slope)
-        rate = self.rates[-1]
-        rho = rate / (1 - rate)
+        if sparse.issparse(units[-1]):  # the rows of a minibatch, without hidden layers
+            units[-1] = units[-1].toarray()
+        rho = self.rates[-1] / (1 - self.rates[-1])
         if self.loss is None:
             value, E = eliminated(units[-1], Y, s, rho, self.l2)
         else:
             value, E = self.loss(units[-1], Y, s, rho, layers[-1], slots[-1])
-        for i in reversed(range(top)):
+        ones = np.ones(len(E), E.dtype)  # a product takes half the time of a sum
+        for i in reversed(range(len(hidden))):
             E *= slopes[i]
             slots[i][0][...] = units[i].T @ E
-            np.sum(E, axis=0, out=slots[i][1])
+            slots[i][1][...] = ones @ E
             if i:
                 E = (layers[i][0] @ E.T).T
-        return value
+        gradient.weights += self.l2 * theta.weights
+        value += 0.5 * self.l2 * float(theta.weights @ theta.weights)
+        return value + self.l1 * float(np.abs(theta.weights).sum()) if self.l1 else value
 
-    @staticmethod
-    def _drop(
-        units: list[NDArray], slopes: list[NDArray], rate: float, rng: np.random.Generator
-    ) -> None:
-        """Multiply the last units (n, H), and their slopes, by inverted dropout's mask."""
-        A = units[-1]
-        shape = A.data.shape if hasattr(A, "tocsr") else A.shape
-        mask = (rng.random(shape, dtype=np.float32) >= rate) / A.dtype.type(1 - rate)
-        if hasattr(A, "tocsr"):  # an entry that is zero stays so
-            units[-1] = A.copy()
-            units[-1].data *= mask
-        else:
-            units[-1] = A * mask
-        if slopes:
-            slopes[-1] *= mask
+
+def _mask(A: NDArray, rate: float, rng: np.random.Generator) -> NDArray:
+    """Return the factors 0 or 1 / (1 - rate) of inverted dropout for the entries of A (n, H)."""
+    if sparse.issparse(A):  # of an entry that is zero no mask is needed
+        factors = _mask(A.data, rate, rng)
+        return sparse.csr_array((factors, A.indices, A.indptr), shape=A.shape)
+    return (rng.random(A.shape, dtype=np.float32) >= rate) / A.dtype.type(1 - rate)

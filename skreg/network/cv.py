@@ -1,0 +1,201 @@
+"""Strengths chosen by folds, whose networks are the model.
+
+One network per fold follows the strengths l2 from weak to strong, each from where the one before
+ended; each dropout rate begins anew. A path ends where the error of the ensemble rises. No row is
+lost to early stopping, and the held-out residuals give intervals (`held_out`).
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import replace
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import _fit_context, is_classifier
+from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, check_cv
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import StrOptions
+
+from .base import BaseNetwork, in_parallel, outputs, unchanged_on_error
+from .held_out import HeldOut
+from .scaling import Rows
+from .training import Network, Settings, train
+
+N_FOLDS, N_REPEATS = 5, 2
+SHORTER = 4  # times fewer iterations for a network that starts where another ended
+
+Split = tuple[NDArray, NDArray]
+
+
+class NetworkCV(BaseNetwork):
+    """The search over dropout rates and L2 strengths, for either loss."""
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseNetwork._parameter_constraints,
+        "dropout_rates": ["array-like"],
+        "l2_lambdas": ["array-like"],
+        "cv": ["cv_object"],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(50,),
+        *,
+        dropout_rates=(0.0, 0.002, 0.01, 0.05),
+        l2_lambdas=(1e-6, 1e-5, 1e-4, 1e-3, 1e-2),
+        input_dropout_rate=0.0,
+        l1_lambda=0.0,
+        activation="isru",
+        solver="auto",
+        max_iter="auto",
+        tol=1e-7,
+        batch_size="auto",
+        learning_rate_init=1e-3,
+        standardize=True,
+        cv=None,
+        scoring=None,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.dropout_rates = dropout_rates
+        self.l2_lambdas = l2_lambdas
+        self.input_dropout_rate = input_dropout_rate
+        self.l1_lambda = l1_lambda
+        self.activation = activation
+        self.solver = solver
+        self.max_iter = max_iter
+        self.tol = tol
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.standardize = standardize
+        self.cv = cv
+        self.scoring = scoring
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _held_out_error(self, held: HeldOut) -> float:
+        """Return the error to choose by."""
+        raise NotImplementedError
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, groups=None):
+        """Choose dropout rate and strength, and keep the networks of the folds.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
+            The inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The targets; classes in one column.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Nonnegative row weights, in the fits and in the errors. None weighs all alike.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group, such as the visits of one patient, are held out together.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            For NaN or infinite values, shapes that do not agree, weights that are negative or all
+            zero (also within a fold), and parameters that do not go together.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If a training of the chosen networks diverged.
+        """
+        with unchanged_on_error(self):
+            rows = self._rows(X, y, sample_weight)
+            random = check_random_state(self.random_state)
+            splits = self._splits(rows, np.asarray(y), groups, random)
+            seeds = random.randint(2**31 - 1, size=len(splits))
+            best, results = np.inf, []
+            for rate in np.asarray(self.dropout_rates, dtype=np.float64):
+                networks: list = [None] * len(splits)
+                last = np.inf
+                for l2 in np.sort(np.asarray(self.l2_lambdas, dtype=np.float64)):
+                    settings = replace(self._settings(rate, l2), verbose=0)
+                    tasks = zip(splits, seeds, networks, strict=True)
+                    trained = in_parallel(
+                        self.n_jobs, _train_fold, ((rows, settings, *task) for task in tasks)
+                    )
+                    networks = [network for network, _ in trained]
+                    held = self._held_out(rows, splits, [z for _, z in trained])
+                    error = self._error(held, y, sample_weight)
+                    results.append((rate, l2, -error))
+                    if self.verbose:
+                        print(f"dropout_rate {rate:g}, l2_lambda {l2:g}: error {error:.6g}")
+                    if error < best or len(results) == 1:
+                        best, self.dropout_rate_, self.l2_lambda_ = error, rate, l2
+                        chosen, self._held = networks, held
+                    if not error < last:
+                        break
+                    last = error
+            self.best_score_ = -best
+            columns = zip(*results, strict=True)
+            names = ("dropout_rate", "l2_lambda", "score")
+            self.cv_results_ = {n: np.array(c) for n, c in zip(names, columns, strict=True)}
+            self.oof_prediction_ = self._shaped(self._held.mean)
+            self._keep(chosen)
+            return self
+
+    def _splits(self, rows: Rows, y: NDArray, groups: Any, random: Any) -> list[Split]:
+        """Return rows to train on, those of weight, and rows to hold out, for each network."""
+        cv = N_FOLDS if self.cv is None else self.cv
+        if isinstance(cv, Integral):
+            kind = StratifiedKFold if is_classifier(self) else KFold
+            kind = kind if groups is None else GroupKFold
+            seeds = random.randint(2**31 - 1, size=N_REPEATS)
+            splitters = [kind(int(cv), shuffle=True, random_state=seed) for seed in seeds]
+        else:
+            splitters = [check_cv(cv, y, classifier=is_classifier(self))]
+        splits = [pair for each in splitters for pair in each.split(rows.X, y, groups)]
+        splits = [(train[rows.s[train] > 0], held) for train, held in splits]
+        if not all(len(train) and np.any(rows.s[held]) for train, held in splits):
+            raise ValueError("Each fold of cv needs rows of positive sample_weight, and others.")
+        return splits
+
+    def _held_out(self, rows: Rows, splits: list[Split], predictions: list[NDArray]) -> HeldOut:
+        """Return the predictions that each network makes of the rows it has not seen."""
+        shape = len(splits), len(rows.s)
+        held = HeldOut(rows.Y, rows.s, np.zeros(shape, bool), np.zeros((*shape, rows.Y.shape[1])))
+        for k, ((_, out), z) in enumerate(zip(splits, predictions, strict=True)):
+            held.unseen[k, out] = True
+            held.predictions[k, out] = self._predicted(z)
+        return held
+
+    def _error(self, held: HeldOut, y: Any, sample_weight: Any) -> float:
+        """Return the error of the ensemble, or what `scoring` says of held-out predictions."""
+        if self.scoring is None:
+            return self._held_out_error(held)
+        some = np.flatnonzero(held.unseen.any(axis=0))
+        given = {} if sample_weight is None else {"sample_weight": held.s[some]}
+        model = copy(self)
+        model._member_predictions = lambda X: X[None]  # what is to be scored is predicted already
+        scorer = check_scoring(model, self.scoring)
+        return -scorer(model, held.mean[some], np.asarray(y)[some], **given)
+
+
+def _train_fold(
+    rows: Rows, settings: Settings, split: Split, seed: int, before: Network | None
+) -> tuple[Network, NDArray]:
+    """Return the network of a fold, trained on from the one before, and its held-out outputs."""
+    part = rows.take(split[0]).as_weighted_set()
+    if before is None:
+        network = train(part, settings, seed)
+    else:
+        settings = replace(settings, shortened=SHORTER)
+        network = train(part, settings, seed, start=before.layers)
+    return network, outputs(rows.X[split[1]], network.layers, settings.activation)
