@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .objective import Objective, Parameters
+from .settings import Settings
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 CONSTANT = 0.5  # share of the steps before their length begins to fall
@@ -56,26 +57,23 @@ def minimise(
     theta: Parameters,
     state: Adam,
     data: tuple,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    is_scheduled: bool,
+    settings: Settings,
     rng: np.random.Generator,
-    verbose: int,
 ) -> tuple[list[float], bool]:
     """Train theta and `state`; return each epoch's mean objective, and whether it diverged.
 
-    `data` are X, Y, s. Without a schedule the step is constant and the last iterate is the result;
+    `data` are X, Y, s. In one pass alone the step is constant and the last iterate is the result;
     after a divergence it is the one before the epoch of the least objective.
     """
     X, Y, s = data
-    n = X.shape[0]
-    n_batches = -(-n // batch_size)
-    total, begin = epochs * n_batches, int((1 - AVERAGED) * epochs * n_batches)
+    n, is_scheduled = X.shape[0], not settings.is_one_pass
+    n_batches = -(-n // settings.batch_size)
+    total = settings.max_iter * n_batches
+    begin = int((1 - AVERAGED) * total)
     slope, average, done = theta.like(np.empty_like(theta.vector)), 0.0, 0
     curve: list[float] = []
     best, kept = np.inf, theta.vector.copy()
-    for _ in range(epochs):
+    for _ in range(settings.max_iter):
         before, loss, order = theta.vector.copy(), 0.0, rng.permutation(n)
         Xs, Ys, ss = X[order], Y[order], s[order]
         for k in range(n_batches):
@@ -83,13 +81,13 @@ def minimise(
             share = (at.stop - at.start) / n
             batch = Xs[at], Ys[at], ss[at] / np.float32(share)
             loss += share * objective.evaluate(theta, *batch, slope, rng)
-            left = (1 - done / total) / (1 - CONSTANT) if is_scheduled else 1.0
-            state.step(theta, slope, learning_rate * min(1.0, left), objective.l1)
+            left = min(1.0, (1 - done / total) / (1 - CONSTANT)) if is_scheduled else 1.0
+            state.step(theta, slope, settings.learning_rate * left, objective.l1)
             done += 1
             if done > begin:
                 average = average + theta.vector.astype(np.float64)
         curve.append(loss)
-        if verbose and len(curve) % verbose == 0:
+        if settings.verbose and len(curve) % settings.verbose == 0:
             print(f"epoch {len(curve)}: objective {loss:.6g}")
         if not (loss <= DIVERGED * curve[0] and np.all(np.isfinite(theta.vector))):
             theta.vector[:] = kept

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar
 from warnings import warn
@@ -23,19 +24,40 @@ from .activations import ACTIVATIONS
 from .losses import Layer
 from .objective import hidden_units
 from .scaling import Rows
-from .training import Network, Settings
+from .settings import Settings
+from .training import Network
 
 PREDICTED = 8192  # rows whose hidden units are in memory at once
+INPUTS: dict[str, Any] = {"accept_sparse": "csr", "dtype": np.float64}
 STRENGTH = [Interval(Real, 0, None, closed="left")]
 COUNT = Interval(Integral, 1, None, closed="left")
 
 
+@dataclass(repr=False, eq=False)
 class BaseNetwork(BaseEstimator):
-    """An ensemble of networks, `coefs_` and `intercepts_`, whose outputs are averaged."""
+    """An ensemble of networks, `coefs_` and `intercepts_`, whose predictions are averaged.
+
+    The fields are the parameters; `dataclass` writes `__init__`, which sets them and nothing else.
+    """
+
+    hidden_layer_sizes: int | Sequence[int] | str = "auto"
+    _: KW_ONLY
+    input_dropout_rate: float = 0.0
+    l1_lambda: float = 0.0
+    activation: str = "isru"
+    solver: str = "auto"
+    max_iter: int | str = "auto"
+    tol: float = 1e-7
+    batch_size: int | str = "auto"
+    learning_rate_init: float = 1e-2
+    standardize: bool = True
+    n_jobs: int | None = None
+    random_state: int | np.random.RandomState | None = None
+    verbose: int = 0
 
     _loss: ClassVar[str]
     _parameter_constraints: ClassVar[dict] = {
-        "hidden_layer_sizes": [COUNT, "array-like"],
+        "hidden_layer_sizes": [StrOptions({"auto"}), COUNT, "array-like"],
         "input_dropout_rate": [Interval(Real, 0, 1, closed="left")],
         "l1_lambda": STRENGTH,
         "activation": [StrOptions(set(ACTIVATIONS))],
@@ -55,32 +77,30 @@ class BaseNetwork(BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
-    def _targets(self, y: NDArray, weights: NDArray, reset: bool) -> tuple[NDArray, NDArray]:
+    def _targets(
+        self, y: NDArray, weights: NDArray, reset: bool, classes: Any
+    ) -> tuple[NDArray, NDArray]:
         """Return the targets (n, k) of the loss, and the weights (n,), of validated y."""
         raise NotImplementedError
 
-    def _validated(self, X: Any, y: Any = "no_validation", reset: bool = True) -> Any:
-        """Return X (n, p), an array or CSR, and y if it is given."""
-        options = {"multi_output": True, "y_numeric": self._loss == "squared"}
-        options = {} if isinstance(y, str) else options
-        data = validate_data(
-            self, X, y, reset=reset, accept_sparse="csr", dtype=np.float64, **options
-        )
-        X, *rest = data if options else (data,)
-        X = sparse.csr_array(X) if sparse.issparse(X) else X
-        return (X, *rest) if rest else X
-
-    def _rows(self, X: Any, y: Any, sample_weight: Any, reset: bool = True) -> Rows:
+    def _rows(
+        self, X: Any, y: Any, sample_weight: Any, reset: bool = True, classes: Any = None
+    ) -> Rows:
         """Return the validated rows."""
-        X, y = self._validated(X, y, reset)
+        is_numeric = self._loss == "squared"
+        X, y = validate_data(
+            self, X, y, reset=reset, multi_output=True, y_numeric=is_numeric, **INPUTS
+        )
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not np.any(weights > 0):
             raise ValueError("Sample weights must contain at least one non-zero number.")
-        return Rows(X, *self._targets(y, weights, reset))
+        X = sparse.csr_array(X) if sparse.issparse(X) else X
+        return Rows(X, *self._targets(y, weights, reset, classes))
 
     def _settings(self, dropout_rate: Any, l2_lambda: Any) -> Settings:
         """Return what to train."""
-        hidden = np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=object))
+        is_auto = self.hidden_layer_sizes == "auto"
+        hidden = np.atleast_1d(np.asarray(1 if is_auto else self.hidden_layer_sizes, dtype=object))
         if not all(isinstance(size, Integral) and size > 0 for size in hidden):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {self.hidden_layer_sizes}.")
         rates = np.asarray(dropout_rate, dtype=np.float64)
@@ -88,20 +108,20 @@ class BaseNetwork(BaseEstimator):
             raise ValueError(
                 f"dropout_rate must be in [0, 1), one or one per hidden layer; got {dropout_rate}."
             )
-        given = {"max_iter": self.max_iter, "batch_size": self.batch_size}
         return Settings(
             loss=self._loss,
-            hidden=tuple(int(size) for size in hidden),
+            hidden=None if is_auto else tuple(int(size) for size in hidden),
             rates=(self.input_dropout_rate, *np.broadcast_to(rates, hidden.shape).tolist()),
             l1=float(self.l1_lambda),
             l2=float(l2_lambda),
             activation=self.activation,
             solver=self.solver,
+            max_iter=0 if self.max_iter == "auto" else self.max_iter,
             tol=self.tol,
+            batch_size=0 if self.batch_size == "auto" else self.batch_size,
             learning_rate=self.learning_rate_init,
             standardize=self.standardize,
             verbose=int(self.verbose),
-            **{name: None if value == "auto" else value for name, value in given.items()},
         )
 
     def _seeds(self, count: int) -> NDArray:
@@ -134,13 +154,14 @@ class BaseNetwork(BaseEstimator):
 
     def _layers(self) -> list[list[Layer]]:
         """Return the layers of each member."""
-        layers = [list(zip(*pair, strict=True)) for pair in zip(self.coefs_, self.intercepts_, strict=True)]
-        return [list(member) for member in zip(*layers, strict=True)]
+        layers = list(zip(self.coefs_, self.intercepts_, strict=True))
+        return [[(W[m], b[m]) for W, b in layers] for m in range(len(self.coefs_[0]))]
 
     def _member_predictions(self, X: Any) -> NDArray:
         """Return what each member predicts (members, n, k) for X (n, p) as the user gives it."""
         check_is_fitted(self, "coefs_")
-        X = self._validated(X, reset=False)
+        X = validate_data(self, X, reset=False, **INPUTS)
+        X = sparse.csr_array(X) if sparse.issparse(X) else X
         members = [outputs(X, layers, self.activation) for layers in self._layers()]
         return np.stack([self._predicted(z) for z in members])
 

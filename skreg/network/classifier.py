@@ -1,50 +1,34 @@
-"""`NetworkClassifier`: a network for the cross-entropy of classes."""
+"""`NetworkClassifier` and `NetworkClassifierCV`: networks for the cross-entropy of classes."""
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
-from sklearn.base import ClassifierMixin
+from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from .cv import NetworkCV
-from .ensemble import Ensemble
+from .ensemble import Ensemble, learns_from_batches
+from .held_out import HeldOut
+
+CLASS_WEIGHT = [dict, StrOptions({"balanced"}), None]
 
 
 class LogLoss(ClassifierMixin):
-    """Targets as classes."""
+    """Targets that are classes."""
 
     _loss = "log"
 
-    def _targets(self, y: NDArray, weights: NDArray, reset: bool) -> tuple[NDArray, NDArray]:
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        if reset:
-            self.classes_ = np.unique(y)
-        codes = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
-        if np.any(self.classes_[codes] != y):
-            raise ValueError(f"y has classes that are not among {self.classes_}.")
-        counts = np.bincount(codes, weights, minlength=len(self.classes_))
-        if self.class_weight == "balanced":
-            by_class = counts.sum() / (len(counts) * np.where(counts > 0, counts, np.inf))
-        else:
-            by_class = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
-        return np.eye(len(self.classes_))[codes], weights * by_class[codes]
-
-    def _predicted(self, z: NDArray) -> NDArray:
-        return softmax(z, axis=1)
-
-    def _shaped(self, P: NDArray) -> NDArray:
-        return P
-
-    def predict_proba(self, X: Any) -> NDArray:
-        """Predict the probabilities of the classes: the mean over the members.
+    def predict_proba(self, X):
+        """Predict the probabilities of the classes.
 
         Parameters
         ----------
@@ -54,11 +38,11 @@ class LogLoss(ClassifierMixin):
         Returns
         -------
         p : ndarray of shape (n_samples, n_classes)
-            The probabilities, in the order of `classes_`.
+            The mean of the networks' probabilities, in the order of `classes_`.
         """
         return self._member_predictions(X).mean(axis=0)
 
-    def predict(self, X: Any) -> NDArray:
+    def predict(self, X):
         """Predict the most probable class.
 
         Parameters
@@ -71,65 +55,86 @@ class LogLoss(ClassifierMixin):
         y : ndarray of shape (n_samples,)
             The classes.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
+
+    def _targets(
+        self, y: NDArray, weights: NDArray, reset: bool, classes: Any
+    ) -> tuple[NDArray, NDArray]:
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        if reset:
+            self.classes_ = np.unique(y if classes is None else classes)
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(f"y has classes {unknown} that are not among {self.classes_}.")
+        codes = np.searchsorted(self.classes_, y)
+        counts = np.bincount(codes, weights, minlength=len(self.classes_))
+        if self.class_weight == "balanced":
+            by_class = counts.sum() / (np.count_nonzero(counts) * np.where(counts, counts, np.inf))
+        else:
+            by_class = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+        return np.eye(len(self.classes_))[codes], weights * by_class[codes]
+
+    def _predicted(self, z: NDArray) -> NDArray:
+        return softmax(z, axis=1)
+
+    def _shaped(self, values: NDArray) -> NDArray:
+        return values
 
 
+@dataclass(repr=False, eq=False)
 class NetworkClassifier(LogLoss, Ensemble):
-    """x"""
+    """Networks for the cross-entropy of classes, under L1, L2 and dropout of neurons."""
+
+    _: KW_ONLY
+    n_members: int = 1
+    class_weight: dict | str | None = None
 
     _parameter_constraints: ClassVar[dict] = {
         **Ensemble._parameter_constraints,
-        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "class_weight": CLASS_WEIGHT,
     }
 
-    def __init__(
-        self,
-        hidden_layer_sizes=(50,),
-        *,
-        dropout_rate=0.005,
-        input_dropout_rate=0.0,
-        l1_lambda=0.0,
-        l2_lambda=1e-6,
-        activation="isru",
-        solver="auto",
-        max_iter="auto",
-        tol=1e-7,
-        batch_size="auto",
-        learning_rate_init=1e-3,
-        n_members=1,
-        standardize=True,
-        class_weight=None,
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
-        super().__init__(
-            hidden_layer_sizes,
-            dropout_rate=dropout_rate,
-            input_dropout_rate=input_dropout_rate,
-            l1_lambda=l1_lambda,
-            l2_lambda=l2_lambda,
-            activation=activation,
-            solver=solver,
-            max_iter=max_iter,
-            tol=tol,
-            batch_size=batch_size,
-            learning_rate_init=learning_rate_init,
-            n_members=n_members,
-            standardize=standardize,
-            warm_start=warm_start,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.class_weight = class_weight
+    @available_if(learns_from_batches)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Go on training, by one pass of Adam over a batch of rows.
+
+        The step is constant. The first batch sets the scale of the inputs: it should be typical.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
+            The inputs.
+        y : array-like of shape (n_samples,)
+            The classes.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that there will be. Needed in the first call only.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Nonnegative row weights, relative to each other in this batch.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        if classes is None and not hasattr(self, "classes_"):
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        return self._learn_batch(X, y, sample_weight, classes)
 
 
+@dataclass(repr=False, eq=False)
 class NetworkClassifierCV(LogLoss, NetworkCV):
-    """x"""
+    """Networks for the cross-entropy, their dropout rate and L2 strength chosen by folds."""
 
-    class_weight = None
+    _: KW_ONLY
+    class_weight: dict | str | None = None
 
-    def _held_out_error(self, held):
+    _parameter_constraints: ClassVar[dict] = {
+        **NetworkCV._parameter_constraints,
+        "class_weight": CLASS_WEIGHT,
+    }
+
+    def _held_out_error(self, held: HeldOut) -> float:
         return held.log_loss()

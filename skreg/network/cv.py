@@ -1,14 +1,17 @@
 """Strengths chosen by folds, whose networks are the model.
 
 One network per fold follows the strengths l2 from weak to strong, each from where the one before
-ended; each dropout rate begins anew. A path ends where the error of the ensemble rises. No row is
+ended. Each dropout rate, from low to high, begins anew, or, where that would take Adam too long,
+from the weakest l2 of the rate before. A path ends where the error of the ensemble
+rises, and the search ends with the first rate whose path is worse than the one before. No row is
 lost to early stopping, and the held-out residuals give intervals (`held_out`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -23,7 +26,8 @@ from sklearn.utils._param_validation import StrOptions
 from .base import BaseNetwork, in_parallel, outputs, unchanged_on_error
 from .held_out import HeldOut
 from .scaling import Rows
-from .training import Network, Settings, train
+from .settings import LBFGS_ROWS, Settings
+from .training import Network, train
 
 N_FOLDS, N_REPEATS = 5, 2
 SHORTER = 4  # times fewer iterations for a network that starts where another ended
@@ -31,8 +35,15 @@ SHORTER = 4  # times fewer iterations for a network that starts where another en
 Split = tuple[NDArray, NDArray]
 
 
+@dataclass(repr=False, eq=False)
 class NetworkCV(BaseNetwork):
     """The search over dropout rates and L2 strengths, for either loss."""
+
+    _: KW_ONLY
+    dropout_rates: Sequence[float] = (0.0, 0.002, 0.01, 0.05)
+    l2_lambdas: Sequence[float] = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
+    cv: Any = None
+    scoring: str | Callable | None = None
 
     _parameter_constraints: ClassVar[dict] = {
         **BaseNetwork._parameter_constraints,
@@ -41,45 +52,6 @@ class NetworkCV(BaseNetwork):
         "cv": ["cv_object"],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
     }
-
-    def __init__(
-        self,
-        hidden_layer_sizes=(50,),
-        *,
-        dropout_rates=(0.0, 0.002, 0.01, 0.05),
-        l2_lambdas=(1e-6, 1e-5, 1e-4, 1e-3, 1e-2),
-        input_dropout_rate=0.0,
-        l1_lambda=0.0,
-        activation="isru",
-        solver="auto",
-        max_iter="auto",
-        tol=1e-7,
-        batch_size="auto",
-        learning_rate_init=1e-3,
-        standardize=True,
-        cv=None,
-        scoring=None,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.dropout_rates = dropout_rates
-        self.l2_lambdas = l2_lambdas
-        self.input_dropout_rate = input_dropout_rate
-        self.l1_lambda = l1_lambda
-        self.activation = activation
-        self.solver = solver
-        self.max_iter = max_iter
-        self.tol = tol
-        self.batch_size = batch_size
-        self.learning_rate_init = learning_rate_init
-        self.standardize = standardize
-        self.cv = cv
-        self.scoring = scoring
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
 
     def _held_out_error(self, held: HeldOut) -> float:
         """Return the error to choose by."""
@@ -121,10 +93,12 @@ class NetworkCV(BaseNetwork):
             random = check_random_state(self.random_state)
             splits = self._splits(rows, np.asarray(y), groups, random)
             seeds = random.randint(2**31 - 1, size=len(splits))
-            best, results = np.inf, []
-            for rate in np.asarray(self.dropout_rates, dtype=np.float64):
-                networks: list = [None] * len(splits)
-                last = np.inf
+            unborn: list = [None] * len(splits)
+            first = unborn
+            best, path_before, results = np.inf, np.inf, []
+            for rate in np.sort(np.asarray(self.dropout_rates, dtype=np.float64)):
+                networks: list = first if first[0] and first[0].solver == "adam" else unborn
+                path: list[float] = []
                 for l2 in np.sort(np.asarray(self.l2_lambdas, dtype=np.float64)):
                     settings = replace(self._settings(rate, l2), verbose=0)
                     tasks = zip(splits, seeds, networks, strict=True)
@@ -132,6 +106,7 @@ class NetworkCV(BaseNetwork):
                         self.n_jobs, _train_fold, ((rows, settings, *task) for task in tasks)
                     )
                     networks = [network for network, _ in trained]
+                    first = networks if not path else first
                     held = self._held_out(rows, splits, [z for _, z in trained])
                     error = self._error(held, y, sample_weight)
                     results.append((rate, l2, -error))
@@ -140,9 +115,12 @@ class NetworkCV(BaseNetwork):
                     if error < best or len(results) == 1:
                         best, self.dropout_rate_, self.l2_lambda_ = error, rate, l2
                         chosen, self._held = networks, held
-                    if not error < last:
+                    path.append(error)
+                    if path[-1] > min(path):
                         break
-                    last = error
+                if min(path) > path_before:
+                    break
+                path_before = min(path)
             self.best_score_ = -best
             columns = zip(*results, strict=True)
             names = ("dropout_rate", "l2_lambda", "score")
@@ -157,7 +135,8 @@ class NetworkCV(BaseNetwork):
         if isinstance(cv, Integral):
             kind = StratifiedKFold if is_classifier(self) else KFold
             kind = kind if groups is None else GroupKFold
-            seeds = random.randint(2**31 - 1, size=N_REPEATS)
+            repeats = N_REPEATS if len(rows.s) <= LBFGS_ROWS else 1
+            seeds = random.randint(2**31 - 1, size=repeats)
             splitters = [kind(int(cv), shuffle=True, random_state=seed) for seed in seeds]
         else:
             splitters = [check_cv(cv, y, classifier=is_classifier(self))]

@@ -90,7 +90,9 @@ class Intervals:
             middle = (low + high) / 2
             rank = sum(
                 ranks[np.searchsorted(residuals, middle - centre, side="right")]
-                for residuals, ranks, centre in zip(self.residuals, self.ranks, centres, strict=True)
+                for residuals, ranks, centre in zip(
+                    self.residuals, self.ranks, centres, strict=True
+                )
             )
             is_enough = rank >= needed
             high, low = np.where(is_enough, middle, high), np.where(is_enough, low, middle)

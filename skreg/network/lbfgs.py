@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from .objective import Objective, Parameters
+from .settings import Settings
 
 MEMORY = 10  # pairs that approximate the Hessian
 
 
 def minimise(
-    objective: Objective, theta: Parameters, data: tuple, max_iter: int, tol: float, verbose: int
+    objective: Objective, theta: Parameters, data: tuple, settings: Settings
 ) -> list[float]:
     """Move theta to a minimum; return the objective after each iteration. `data` are X, Y, s."""
     split = len(theta.weights) if objective.l1 else 0
@@ -38,7 +39,7 @@ def minimise(
 
     def note(intermediate_result: Any) -> None:
         curve.append(float(intermediate_result.fun))
-        if verbose and len(curve) % verbose == 0:
+        if settings.verbose and len(curve) % settings.verbose == 0:
             print(f"iteration {len(curve)}: objective {curve[-1]:.6g}")
 
     weights, others = np.split(theta.vector, [split])
@@ -51,7 +52,12 @@ def minimise(
         jac=True,
         bounds=bounds if split else None,
         callback=note,
-        options={"maxiter": max_iter, "maxcor": MEMORY, "ftol": 0.0, "gtol": tol},
+        options={
+            "maxiter": settings.max_iter,
+            "maxcor": MEMORY,
+            "ftol": 0.0,
+            "gtol": settings.tol,
+        },
     )
     theta.vector[:] = joined(result.x)
     return curve or [float(result.fun)]

@@ -90,9 +90,7 @@ def log_loss(
     return value, variance + (B @ G.T).T
 
 
-def eliminated(
-    A: NDArray, Y: NDArray, s: NDArray, rho: float, l2: float
-) -> tuple[float, NDArray]:
+def eliminated(A: NDArray, Y: NDArray, s: NDArray, rho: float, l2: float) -> tuple[float, NDArray]:
     """Return the least expected squared loss plus l2/2 |B|^2 over all B and c, with its gradient.
 
     By the envelope theorem that is the gradient at the minimiser, as if it did not depend on A

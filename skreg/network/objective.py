@@ -10,6 +10,7 @@ the gradient goes back. Where the last layer is eliminated the vector ends with 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ class Parameters:
     """A vector (P,), and the weights (fan_in, fan_out) and biases (fan_out,) in it as views."""
 
     def __init__(self, vector: NDArray, sizes: tuple[int, ...]) -> None:
-        shapes = [*zip(sizes[:-1], sizes[1:], strict=True)]
+        shapes = [*pairwise(sizes)]
         ends = np.cumsum([m * n for m, n in shapes] + [n for _, n in shapes])
         parts = np.split(vector, ends[:-1])
         weights = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=False)]
@@ -47,10 +48,8 @@ class Parameters:
 
 def random_layers(sizes: tuple[int, ...], rng: np.random.Generator) -> list[Layer]:
     """Return layers whose units see standardised inputs with variance 1; the last has no bias."""
-    shapes = zip(sizes[:-1], sizes[1:], strict=True)
-    layers = [
-        (rng.standard_normal((m, n)) / np.sqrt(m), rng.standard_normal(n)) for m, n in shapes
-    ]
+    shapes = pairwise(sizes)
+    layers = [(rng.standard_normal((m, n)) / np.sqrt(m), rng.standard_normal(n)) for m, n in shapes]
     layers[-1][1][:] = 0.0
     return layers
 

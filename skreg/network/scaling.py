@@ -7,7 +7,7 @@ give the same network to the last bit, whatever rounding does to a long training
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,15 +35,23 @@ class Rows:
 
     def as_weighted_set(self) -> Rows:
         """Return the rows without duplicates, in an order of their own, with weights of sum 1."""
-        rows = self if self.s.all() else self.take(np.flatnonzero(self.s))
-        if self.is_sparse:
-            return replace(rows, s=rows.s / rows.s.sum())
-        table = np.ascontiguousarray(np.hstack([rows.X, rows.Y]))
-        table += 0.0  # -0.0 and 0.0 are one value of two bytes
-        keys = table.view(np.dtype((np.void, table.itemsize * table.shape[1])))[:, 0]
-        _, first, place = np.unique(keys, return_index=True, return_inverse=True)
-        s, (X, Y) = np.bincount(place, rows.s), np.split(table[first], [rows.X.shape[1]], axis=1)
-        return Rows(X, Y, s / s.sum())
+        rows = self.take(np.flatnonzero(self.s))
+        _, first, place = np.unique(rows._keys(), return_index=True, return_inverse=True)
+        s = np.bincount(place, rows.s)
+        return Rows(rows.X[first], rows.Y[first], s / s.sum())
+
+    def _keys(self) -> NDArray:
+        """Return the bytes of each row and its targets (n,)."""
+        if not self.is_sparse:
+            table = np.ascontiguousarray(np.hstack([self.X, self.Y]))
+            table += 0.0  # -0.0 and 0.0 are one value of two bytes
+            return table.view(np.dtype((np.void, table.itemsize * table.shape[1])))[:, 0]
+        X, Y = self.X.copy(), self.Y + 0.0
+        X.sum_duplicates()
+        X.eliminate_zeros()
+        spans = zip(X.indptr[:-1], X.indptr[1:], Y, strict=True)
+        keys = [(X.indices[a:b].tobytes(), X.data[a:b].tobytes(), y.tobytes()) for a, b, y in spans]
+        return np.array([b"".join(key) for key in keys], dtype=object)
 
 
 @dataclass(frozen=True)
