@@ -30,4 +30,4 @@ __all__ = [
     "RegularizationPathDisplay",
     "regularization_path",
 ]
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"

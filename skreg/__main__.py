@@ -1,7 +1,6 @@
-"""``python -m skreg``: compare least squares, Ridge, Lasso and the three regularisers on one table.
+"""``python -m skreg``: compare scikit-learn's linear models and the three regularisers on a table.
 
-Rows are printed as soon as they are known. Whatever is wrong with the input is one line on standard
-error and exit status 2.
+Whatever is wrong with the input is one line on standard error and exit status 2.
 """
 
 import argparse
@@ -13,51 +12,38 @@ from typing import NoReturn
 import numpy as np
 
 from .cli import plot
-from .cli.compare import (
-    InputError,
-    Result,
-    Table,
-    compare,
-    count,
-    load_builtin,
-    load_csv,
-    spread,
-)
+from .cli.cells import InputError
+from .cli.compare import Result, compare, load_builtin, spread
+from .cli.reading import Table, read_table
 
 DESCRIPTION = """\
-Compare LinearRegression, Ridge, Lasso, L1Regressor, L2Regressor and DropoutRegressor on one table:
-on scikit-learn's built-in diabetes data, or on a CSV file of yours."""
+Compare scikit-learn's LinearRegression, RidgeCV and LassoCV with L2RegressorCV, DropoutRegressorCV
+and L1RegressorCV on one table: on the built-in diabetes data, or on a CSV file of yours."""
 
 EPILOG = """\
 examples:
   python -m skreg
-  python -m skreg --plot diabetes.png
-  python -m skreg houses.csv --target price --plot houses.png
+  python -m skreg houses.csv --target price --drop id --plot houses.png
+  python -m skreg houses.csv --target price --sep ";" --decimal , --encoding cp1252
 
-the table:
-  The first line of the CSV file names the columns; commas, semicolons or tabs separate them, and
-  beside the last two a decimal comma will do. A compressed file (.csv.gz, .csv.xz) is read as it
-  is. Columns of numbers or true/false are imputed by their median and standardised. All others
-  are text and one-hot encoded: a missing value is a category of its own; categories in fewer than
-  1% of the rows, or in fewer than 5 rows, count as one, so that names and ids do not become a
-  column per row. An infinite number counts as missing. Left out are rows without a target, columns
-  without any value, and columns without a name (they are row numbers as a rule).
+Separator, decimal mark and encoding are found out unless the file leaves a doubt about them.
 
-the numbers:
-  R2, RMSE      mean over 5 outer folds +- their standard deviation; no score has seen its rows
-  strength      chosen on 5 inner folds: by GridSearchCV for Ridge and Lasso, by L1RegressorCV,
-                L2RegressorCV and DropoutRegressorCV for the others. Shown is the choice from all
-                rows (each outer fold makes its own), with a * if it is the weakest or strongest of
-                the 11. The last lines say what that choice took, and would take by GridSearchCV
-  nonzero, fit  coefficients that are not zero, and the time of one plain fit, from all rows
+the columns, as the command says of each:
+  number    also with thousands marks, a currency or a unit; up to 5% of the cells may be something
+            else, such as <30, and count as missing; the median takes the place of missing ones
+  category  text; a missing cell is a level of its own; a column of 0 and 1 for each level, those in
+            fewer than 1% of the rows or 5 rows together in one
+  left out  without a name, or the same in all rows, or text that is different in all rows
 
-the strengths:
-  L1       0.0001 to 1 times the target's standard deviation; Lasso's alpha is l1_lambda
-  L2       0.0001 to 10; Ridge's alpha is the number of rows times l2_lambda
-  dropout  the rates q whose q / (1 - q) are the strengths of L2"""
+the comparison:
+  R2, RMSE  mean over 5 outer folds +- standard deviation; no score has seen the rows it is of
+  strength  the choice from all rows; * the weakest or the strongest that was tried. RidgeCV's alpha
+            is the number of rows times l2_lambda, LassoCV's is l1_lambda. LassoCV and
+            L1RegressorCV try 100 by 5 folds, the others 33 by leaving out each row in turn
+  search    the median time of such a choice, in seconds"""
 
-LINE = "{:<16}  {:>16}  {:>20}  {:<21}  {:>9}  {:>7}"
-LEGEND = "+-: sd over 5 outer folds; strength: of 11, by 5 inner folds; nonzero, fit: all rows"
+LINE = "{:<18}  {:>16}  {:>17}  {:<22}  {:>9}  {:>8}"
+RIVALS = {"L1RegressorCV": "LassoCV", "L2RegressorCV": "RidgeCV", "DropoutRegressorCV": "RidgeCV"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -85,14 +71,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     """Parse the arguments, print the comparison and draw it where that is asked for."""
-    args = _parser().parse_args(argv)
-    if args.plot is not None:
-        plot.check_writable(args.plot)
-    table = _table(args.csv, args.target)
+    args = vars(_parser().parse_args(argv))
+    path, target, figure = (args.pop(name) for name in ("csv", "target", "plot"))
+    if figure is not None:
+        plot.check_writable(figure)
+    if path is None and (target or any(args.values())):
+        raise InputError("the options go with a CSV file: python -m skreg FILE --target COLUMN")
+    if path is not None and target is None:
+        raise InputError(f"say which column to predict: python -m skreg {path} --target COLUMN")
+    table = load_builtin() if path is None else read_table(path, target, **args)
     results = _print_comparison(table)
-    if args.plot is not None:
-        plot.save(args.plot, table, results)
-        print(f"figure: {args.plot}", flush=True)
+    if figure is not None:
+        plot.save(figure, table, results)
+        print(f"figure: {figure}", flush=True)
     return 0
 
 
@@ -105,11 +96,22 @@ def _parser() -> _Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.add_argument("csv", nargs="?", help="a CSV file (needs pandas); default: diabetes data")
+    parser.add_argument("--target", metavar="COLUMN", help="the column of numbers to predict")
     parser.add_argument(
-        "csv", nargs="?", help="a CSV file (needs pandas); without one, the diabetes data"
+        "--sep",
+        metavar="CHARACTER",
+        type=_separator,
+        help="what is between columns; also tab, space",
     )
+    parser.add_argument("--decimal", metavar="MARK", choices=[".", ","], help=". or ,")
+    parser.add_argument("--encoding", metavar="NAME", help="such as cp1251 or mac_roman")
     parser.add_argument(
-        "--target", metavar="COLUMN", help="the numeric column of the CSV file to predict"
+        "--drop",
+        metavar="COLUMN",
+        action="append",
+        default=[],
+        help="leave this column out (may be given several times)",
     )
     parser.add_argument(
         "--plot",
@@ -119,60 +121,34 @@ def _parser() -> _Parser:
     return parser
 
 
-def _table(csv: str | None, target: str | None) -> Table:
-    """Return the table the arguments ask for."""
-    if csv is None and target is None:
-        return load_builtin()
-    if csv is None:
-        raise InputError("--target goes with a CSV file: python -m skreg FILE --target COLUMN")
-    if target is None:
-        raise InputError(f"say which column to predict: python -m skreg {csv} --target COLUMN")
-    return load_csv(csv, target)
-
-
 def _print_comparison(table: Table) -> list[Result]:
-    """Print the comparison on the table, line by line, and return it."""
-    left_out = "".join(f"; {what} left out" for what in table.left_out)
-    size = f"{count(len(table.y), 'row')}, {count(len(table.columns), 'column')}"
-    print(f"{table.name}: {size}, target {table.target}{left_out}")
-    print(LINE.format("model", "R2", "RMSE", "strength", "nonzero", "fit ms"), flush=True)
-    results = []
-    for result in compare(table):
-        print(_line(result), flush=True)
-        results.append(result)
-    print(LEGEND)
+    """Print how the table was read and the comparison on it, and return that."""
+    size = f"{len(table.y)} rows, features: {len(table.columns)}, target: {table.target}"
+    print(*table.report, f"{table.name}: {size}", sep="\n", flush=True)
+    results = compare(table)
+    print(LINE.format("model", "R2", "RMSE", "strength", "nonzero", "search s"))
     for result in results:
-        if result.search_seconds is not None:
-            print(_search_line(result))
+        strength = f"{result.parameter}={result.strength:.3g}" if result.parameter else "-"
+        nonzero = f"{np.count_nonzero(result.coef)}/{len(result.coef)}"
+        row = spread(result.r2), spread(result.rmse), strength + "*" * result.at_edge, nonzero
+        print(LINE.format(result.name, *row, f"{result.seconds:.3f}"))
+    print("+-: sd over 5 outer folds; strength, nonzero: of all rows; *: end of the grid")
+    seconds = {result.name: result.seconds for result in results}
+    for ours, theirs in RIVALS.items():
+        ratio = seconds[theirs] / seconds[ours]
+        print(f"{ours} searched {ratio:.2g} times as fast as {theirs}")
     for result in results:
         if result.unconverged:
-            print(f"{result.name}: {count(result.unconverged, 'fit')} stopped before convergence")
+            print(f"{result.name}: fits that stopped before convergence: {result.unconverged}")
     return results
 
 
-def _line(result: Result) -> str:
-    """Return the row of the printed table for one result."""
-    strength = "-"
-    if result.strength is not None:
-        strength = f"{result.parameter}={result.strength:.3g}{'*' if result.at_edge else ''}"
-    milliseconds = 1e3 * result.fit_seconds
-    return LINE.format(
-        result.name,
-        spread(result.r2),
-        spread(result.rmse),
-        strength,
-        f"{np.count_nonzero(result.coef)}/{len(result.coef)}",
-        f"{milliseconds:.{2 if milliseconds < 10 else 0}f}",
-    )
-
-
-def _search_line(result: Result) -> str:
-    """Return how long it took to choose the strength, and how much longer a GridSearchCV took."""
-    own, grid = result.search_seconds
-    return (
-        f"{result.name}CV chose in {1e3 * own:.3g} ms, "
-        f"{grid / own:.3g} times as fast as GridSearchCV"
-    )
+def _separator(text: str) -> str:
+    """Return the character that --sep names."""
+    text = {"tab": "\t", "\\t": "\t", "space": " "}.get(text, text)
+    if len(text) != 1:
+        raise argparse.ArgumentTypeError("it is one character, or tab, or space")
+    return text
 
 
 if __name__ == "__main__":

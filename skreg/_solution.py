@@ -1,10 +1,10 @@
-"""What a solver returns, and the one warning of a fit that did not converge."""
+"""What a solver is told and what it returns, and the one warning of a fit that did not converge."""
 
 from __future__ import annotations
 
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,37 +12,50 @@ from sklearn.exceptions import ConvergenceWarning
 
 
 @dataclass(frozen=True)
+class Settings:
+    """The parameters of a fit that the solvers share; each takes what it needs."""
+
+    tol: float
+    max_iter: int
+    verbose: int = 0
+    learning_rate: float | str = "auto"
+    average: bool = False
+    random_state: np.random.RandomState | None = None
+    dropout_rate: NDArray | None = None
+    drop_to: str = "mean"
+
+
+@dataclass(frozen=True)
 class Solution:
-    """Coefficients (..., p), their duality gap (...), iterations, and the loops' loss per epoch."""
+    """Coefficients (..., p), their duality gap (...), the iterations, and the solver's name.
+
+    The gap is NaN until the coefficients are certified. `loss_curve` (n_iter, ...) is the objective
+    before each epoch of a training loop.
+    """
 
     coef: NDArray
-    dual_gap: NDArray
-    n_iter: int
+    dual_gap: NDArray = field(default_factory=lambda: np.array(np.nan))
+    n_iter: int = 1
+    solver: str = ""
     loss_curve: NDArray | None = None
 
     def relative_gap(self, target_norm2: NDArray) -> float:
         """Return the largest gap in units of |b|^2 / 2, for |b|^2 (...)."""
         scale = np.maximum(0.5 * target_norm2, np.finfo(float).tiny)
-        with np.errstate(over="ignore"):  # infinite is what any gap is to a constant target
-            return float(np.max(self.dual_gap / scale))
+        return float(np.max(self.dual_gap / scale))
 
     def is_within(self, tol: float, target_norm2: NDArray) -> bool:
         """Return whether the relative gap is at most `tol`."""
-        return self.relative_gap(target_norm2) <= tol
+        return bool(np.all(self.dual_gap <= tol * 0.5 * target_norm2))
 
 
 def warn_not_converged(
-    solution: Solution,
-    target_norm2: NDArray,
-    tol: float,
-    solver: str,
-    remedy: str,
-    where: str = "",
+    solution: Solution, target_norm2: NDArray, tol: float, remedy: str, where: str = ""
 ) -> None:
     """Warn of a relative gap above `tol`."""
     warnings.warn(
-        f"{where}solver={solver!r} did not converge: after {solution.n_iter} iterations the "
-        f"duality gap is {np.max(solution.dual_gap):.3g}, relative to the null model "
+        f"{where}solver={solution.solver!r} did not converge: after {solution.n_iter} iterations "
+        f"the duality gap is {np.max(solution.dual_gap):.3g}, relative to the null model "
         f"{solution.relative_gap(target_norm2):.3g} > tol={tol:.3g}. {remedy}",
         ConvergenceWarning,
         stacklevel=levels_to_the_user(),

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose
-from oracles.convex import Case, random_case
 
 from skreg import DropoutRegressor, L1Regressor, L2Regressor
 
+pytest.importorskip("cvxpy")
+from oracles.convex import Case, random_case
+
+pytestmark = pytest.mark.slow
 OURS, THEIRS = 1e-9, 1e-6
 
 
@@ -64,7 +67,6 @@ def test_random_combinations(seed):
         assert_allclose(model.coef_, coef, rtol=0, atol=radius)
 
 
-@pytest.mark.slow
 def test_many_random_combinations(fuzz_rng):
     judged = 0
     for _ in range(1000):

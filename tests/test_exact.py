@@ -4,11 +4,14 @@ import warnings
 
 import numpy as np
 import pytest
-from oracles.exact import Exact, hilbert, vandermonde
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg import DropoutRegressor, L1Regressor, L2Regressor
 
+pytest.importorskip("mpmath")
+from oracles.exact import Exact, hilbert, vandermonde
+
+pytestmark = pytest.mark.slow
 DESIGNS = {"hilbert": hilbert, "vandermonde": vandermonde}
 MODELS = {
     "least squares": (L2Regressor, {"l2_lambda": 0.0}),

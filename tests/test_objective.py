@@ -88,7 +88,7 @@ def test_the_value_is_the_sum_over_the_features(mix):
 @each_shape
 @each_mix
 def test_the_gap_bounds_the_suboptimality(mix, n):
-    for seed in range(10):
+    for seed in range(3):
         A, b = problem(n, seed)
         best = optimum(A, b, mix)
         lowest = objective(best, A, b, mix)
@@ -102,7 +102,7 @@ def test_the_gap_bounds_the_suboptimality(mix, n):
 @each_shape
 @each_mix
 def test_the_gap_closes_at_the_optimum(mix, n):
-    for seed in range(10):
+    for seed in range(3):
         A, b = problem(n, seed)
         best = optimum(A, b, mix)
         assert gap_at(best, A, b, mix) <= 1e-14 * b @ b
@@ -173,43 +173,56 @@ def test_zero_is_optimal_from_lambda_max_on_and_not_below(positive):
         assert bool(gap_at(np.zeros(5), A, b, mix) == 0) is optimal
 
 
-def subdifferential(w, l1, positive):
-    """The interval of A'r - ridge w at which a coefficient of value w is optimal."""
-    if w == 0:
-        return -INF if positive else -l1, l1
-    return np.sign(w) * l1, np.sign(w) * l1
-
-
 @each_mix
-def test_settling_moves_correlations_towards_optimality_by_their_rounding(mix):
+def test_the_violation_is_how_far_a_correlation_is_from_the_subdifferential(mix):
     l1, ridge, positive = mix
     rng = np.random.default_rng(0)
     W = feasible(rng.normal(size=(40, 5)) * (rng.random((40, 5)) < 0.6), mix)
-    correlation, rounding = rng.normal(size=(40, 5)), rng.uniform(0, 1, 5)
-    expected = correlation.copy()
+    correlation = rng.normal(size=(40, 5))
+    found = make(mix).violation(W, correlation)
     for k, j in product(range(40), range(5)):
+        w = W[k, j]
         if l1[j] < INF:
-            low, high = subdifferential(W[k, j], l1[j], positive)
-            low, high = low + ridge[j] * W[k, j], high + ridge[j] * W[k, j]
-            nearest = min(max(correlation[k, j], low), high)
-            way = nearest - correlation[k, j]
-            expected[k, j] += np.sign(way) * min(abs(way), rounding[j])
-    assert np.any(expected != correlation)
-    assert_allclose(make(mix).settle(W, correlation, rounding), expected, rtol=0, atol=1e-14)
+            low, high = np.sign(w) * np.array([l1[j]] * 2)
+            if w == 0:
+                low, high = -INF if positive else -l1[j], l1[j]
+            slope = correlation[k, j] - ridge[j] * w
+            assert_allclose(found[k, j], slope - min(max(slope, low), high), atol=1e-15)
 
 
-def test_settling_closes_the_gap_that_is_rounding_only():
+@each_mix
+def test_no_violation_at_the_optimum(mix):
     A, b = problem(12, 0)
-    A[:, 0] *= 1e12  # as good as unpenalised: every correlation rounds at more than l1
+    w = optimum(A, b, mix)
+    free = np.isfinite(mix[0])
+    assert_allclose(make(mix).violation(w, A.T @ (b - A @ w))[free], 0, atol=1e-13)
+
+
+@each_mix
+def test_the_proximal_operator_is_the_minimum_that_a_fine_grid_finds(mix):
+    l1, ridge, positive = mix
+    penalty, step = make(mix), np.array([0.5, 1.0, 2.0, 0.1, 3.0])
+    grid = np.linspace(0 if positive else -4, 4, 80_001 if positive else 160_001)
+    for u in np.random.default_rng(0).normal(size=(5, 5)):
+        found = penalty.prox(u, step)
+        for j in range(5):
+            if l1[j] == INF:
+                assert found[j] == 0
+                continue
+            value = (grid - u[j]) ** 2 / (2 * step[j])
+            value += l1[j] * abs(grid) + 0.5 * ridge[j] * grid**2
+            assert abs(found[j] - grid[value.argmin()]) <= 1e-4
+
+
+def test_correlations_may_exceed_their_bounds_by_their_rounding():
+    A, b = problem(12, 0)
     mix = MIXES["l1"]
     w = optimum(A, b, mix)
     r = b - A @ w
-    noise = 1e-3 * np.array([1.0, 0, 0, 0, 0])
-    penalty = make(mix)
-    noisy = A.T @ r + noise
-    assert penalty.dual_gap(w, noisy, r @ r) > 1e-6
-    settled = penalty.settle(w, noisy, 2 * noise)
-    assert penalty.dual_gap(w, settled, r @ r) <= 1e-14 * b @ b
+    noise = 1e-3 * np.sign(w)
+    penalty, noisy = make(mix), A.T @ r + noise
+    without = penalty.dual_gap(w, noisy, r @ r)
+    assert penalty.dual_gap(w, noisy, r @ r, rounding=2 * abs(noise)) < 0.7 * without
 
 
 @pytest.mark.parametrize("positive", [False, True])
@@ -229,7 +242,6 @@ def test_weights_multiply_the_strengths_and_infinity_excludes(positive):
     assert_array_equal(penalty.ridge, [3, 0.5, 6.25, INF, 0])
     assert_array_equal(penalty.finite, [[0.5, 0, 1, 0, 0], [3, 0.5, 6.25, 0, 0]])
     assert_array_equal(penalty.excluded, [False, False, False, True, False])
-    assert_array_equal(penalty.unpenalised, [False, False, False, False, True])
     assert_array_equal(penalty.free, [False, False, False, False, not positive])
     assert penalty.positive is positive
 
@@ -257,11 +269,6 @@ def test_excluding_features_is_the_problem_without_them(mix):
     )
 
 
-def test_excluding_nothing_is_the_same_penalty():
-    penalty = make(MIXES["both"])
-    assert penalty.exclude(np.zeros(5, dtype=bool)) is penalty
-
-
 @pytest.mark.parametrize(
     "rate", [0.0, 0.3, np.array([0.1, 0.5, 0.0, 0.9])], ids=["none", "even", "uneven"]
 )
@@ -277,16 +284,3 @@ def test_the_ridge_of_dropout_is_the_average_over_all_masks(drop_to, rate):
         loss += chance * np.mean((y - masked @ w) ** 2) / 2
     ridge = dropout_ridge(rate, np.mean((X - to) ** 2, axis=0))
     assert_allclose(np.mean((y - X @ w) ** 2) / 2 + ridge @ w**2 / 2, loss, rtol=1e-13)
-
-
-@pytest.mark.parametrize("scale", [1e-90, 1e90])
-@pytest.mark.parametrize("l1", [0.0, 0.1])
-def test_the_gap_neither_overflows_nor_vanishes_with_the_scale_of_the_data(l1, scale):
-    rng = np.random.default_rng(0)
-    w, correlation, ridge = rng.normal(size=(3, 6))
-    ridge = np.abs(ridge)
-    plain = Penalty(np.full(6, l1), ridge).dual_gap(w, correlation, np.array(2.0))
-    # X and y times `scale`, with strengths that leave w as it is.
-    scaled = Penalty(scale**2 * np.full(6, l1), scale**2 * ridge)
-    gap = scaled.dual_gap(w, scale**2 * correlation, scale**2 * np.array(2.0))
-    assert_allclose(gap, scale**2 * plain, rtol=1e-12)

@@ -9,13 +9,8 @@ import pickle
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
-import polars as pl
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Problem
 from sklearn.base import clone
@@ -31,6 +26,12 @@ from skreg import (
     regularization_path,
 )
 
+hypothesis = pytest.importorskip("hypothesis")
+from hypothesis import given, settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+from hypothesis.extra.numpy import arrays  # noqa: E402
+
+pytestmark = pytest.mark.slow
 TOL = 1e-10
 settings.register_profile("steady", max_examples=40, deadline=None, derandomize=True, database=None)
 settings.load_profile("steady")
@@ -120,9 +121,9 @@ def test_the_optimality_conditions_hold_and_the_gap_bounds(fit):
     assert problem.gap(model.coef_, model.intercept_) <= 10 * slack
     w = model.coef_
     # The objective's slope in every direction that a coefficient may take, by the formula.
-    slope = problem.ridge * w - problem.adjoint(problem.centred_y - problem.forward(w))
+    slope = problem.ridge * w - problem.A.T @ (problem.b - problem.A @ w)
     up, down = slope + problem.l1, slope - problem.l1
-    size = np.linalg.norm(problem.columns(np.ones(len(w), bool)), axis=0) ** 2 + problem.ridge
+    size = np.linalg.norm(problem.A, axis=0) ** 2 + problem.ridge
     near = np.sqrt(2 * size * 10 * slack)  # a step of slope^2 / (2 size) would gain more
     free = ~(problem.excluded | problem.empty)
     above, below, zero = free & (w > 0), free & (w < 0), free & (w == 0)
@@ -390,7 +391,9 @@ def test_predictions_do_not_depend_on_the_container(tmp_path_factory, fit):
     expected = fit.X @ fitted.coef_ + fitted.intercept_
     for X in (fit.X, stored, sp.csr_array(fit.X), sp.csc_array(fit.X), fit.X.tolist()):
         assert_allclose(fitted.predict(X), expected, rtol=1e-12, atol=1e-12)
-    for frame in (pd.DataFrame, pl.DataFrame):
-        table = frame({name: fit.X[:, j] for j, name in enumerate(names)})
+    for library in ("pandas", "polars"):
+        table = pytest.importorskip(library).DataFrame(
+            {name: fit.X[:, j] for j, name in enumerate(names)}
+        )
         named = clone(fit.model).fit(table, fit.y, sample_weight=fit.s)
         assert_allclose(named.predict(table), expected, rtol=1e-9, atol=1e-9)

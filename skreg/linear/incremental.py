@@ -13,14 +13,14 @@ from sklearn.base import _fit_context
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .. import solvers
 from ..problem.moments import Moments, collect
+from ..solvers import table
 from .base import BaseRegularized, unchanged_on_error
 
 
 def _takes_moments(estimator: BaseRegularized) -> bool:
     """Whether the solver does without rows; if not, ValueError says so."""
-    solvers.check_without_rows(estimator.solver)
+    table.check_without_rows(estimator.solver)
     return True
 
 
@@ -64,7 +64,7 @@ class IncrementalRegressor(BaseRegularized):
         -----
         UserWarning
             If rows were given to `fit` before: it keeps no moments of them to go on from, and the
-            model begins anew. A `fit` of Dask collections or memory maps does keep them.
+            model begins anew. A `fit` of Dask, h5py or zarr does keep them.
         ConvergenceWarning
             As `fit`.
         """
@@ -129,7 +129,7 @@ class IncrementalRegressor(BaseRegularized):
         ------
         NotFittedError
             If no moments have been kept: those of `partial_fit`, of `fit_moments`, and of a `fit`
-            of Dask collections and memory maps are; those of rows in memory are not.
+            of Dask, h5py or zarr are; those of rows in memory are not.
         """
         check_is_fitted(
             self,
@@ -137,7 +137,7 @@ class IncrementalRegressor(BaseRegularized):
             msg="This %(name)s keeps no moments to fit again. Those of partial_fit and fit_moments "
             "are kept, those of a fit on rows in memory are not.",
         )
-        row = solvers.SOLVERS.get(self.solver)
+        row = table.SOLVERS.get(self.solver)
         exact = row is None or row.exact
         with unchanged_on_error(self):
             return self._solve_moments(self.moments_, None, warm=self.warm_start or exact)

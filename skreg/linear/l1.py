@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import StrOptions
 
-from .. import solvers
 from .._objective import Penalty
+from ..problem.protocol import Problem
+from ..solvers import table
 from .base import SHARED_CONSTRAINTS, STRENGTH
 from .incremental import IncrementalRegressor
 
@@ -81,7 +82,7 @@ class L1Regressor(IncrementalRegressor):
         The objective at the iterate before each epoch. Only of `solver="subgradient"`.
     moments_ : Moments
         The moments of all rows so far, after `partial_fit`, `fit_moments`, or `fit` of what is read
-        in parts (Dask collections, memory maps). `refit` and `partial_fit` go on from them.
+        in parts (Dask, h5py, zarr). `refit` and `partial_fit` go on from them.
     n_features_in_ : int
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -120,7 +121,7 @@ class L1Regressor(IncrementalRegressor):
         **SHARED_CONSTRAINTS,
         "l1_lambda": STRENGTH,
         "l2_lambda": STRENGTH,
-        "solver": [StrOptions(set(solvers.names("l1")))],
+        "solver": [StrOptions(set(table.names("l1")))],
         "average": ["boolean"],
     }
 
@@ -153,9 +154,12 @@ class L1Regressor(IncrementalRegressor):
         self.warm_start = warm_start
         self.verbose = verbose
 
-    def _penalty(self, view: Any) -> Penalty:
+    def _penalty(self, problem: Problem) -> Penalty:
         return Penalty.weighted(
-            self._weights(view), self.l1_lambda, self.l2_lambda, positive=self.positive
+            self._weights(problem),
+            self.l1_lambda,
+            self.l2_lambda,
+            positive=self.positive,
         )
 
     def _loop_settings(self) -> dict[str, Any]:

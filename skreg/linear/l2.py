@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from sklearn.utils._param_validation import StrOptions
 
-from .. import solvers
 from .._objective import Penalty
+from ..problem.protocol import Problem
+from ..solvers import table
 from .base import SHARED_CONSTRAINTS, STRENGTH
 from .incremental import IncrementalRegressor
 
@@ -76,7 +77,7 @@ class L2Regressor(IncrementalRegressor):
         The objective at the iterate before each epoch. Only of `solver="gradient"`.
     moments_ : Moments
         The moments of all rows so far, after `partial_fit`, `fit_moments`, or `fit` of what is read
-        in parts (Dask collections, memory maps). `refit` and `partial_fit` go on from them.
+        in parts (Dask, h5py, zarr). `refit` and `partial_fit` go on from them.
     n_features_in_ : int
         Number of features seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -111,7 +112,7 @@ class L2Regressor(IncrementalRegressor):
     _parameter_constraints: ClassVar[dict] = {
         **SHARED_CONSTRAINTS,
         "l2_lambda": STRENGTH,
-        "solver": [StrOptions(set(solvers.names("l2")))],
+        "solver": [StrOptions(set(table.names("l2")))],
     }
 
     def __init__(
@@ -139,5 +140,5 @@ class L2Regressor(IncrementalRegressor):
         self.warm_start = warm_start
         self.verbose = verbose
 
-    def _penalty(self, view: Any) -> Penalty:
-        return Penalty.weighted(self._weights(view), 0.0, self.l2_lambda, positive=self.positive)
+    def _penalty(self, problem: Problem) -> Penalty:
+        return Penalty.weighted(self._weights(problem), 0.0, self.l2_lambda, positive=self.positive)

@@ -1,7 +1,7 @@
 """Progress of a cross-validation: scikit-learn's callbacks, and a printed line per fold.
 
 `sklearn.callback` came with scikit-learn 1.9. Before it there are no callbacks to tell, and what is
-here in its place tells nobody.
+here in its place does nothing.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import Any
 
 
 class NoContext:
-    """The context of a fit of which nobody is told."""
+    """The context of a fit that has no callbacks."""
 
     def subcontext(self, **_: Any) -> NoContext:
         """Return the context of a part of the fit."""
         return self
 
     def call_on_fit_task_begin(self, **_: Any) -> NoContext:
-        """Tell nobody of the beginning."""
+        """Do nothing at the beginning."""
         return self
 
     def call_on_fit_task_end(self, **_: Any) -> bool:
-        """Tell nobody of the end; return whether to stop."""
+        """Do nothing at the end; return whether to stop."""
         return False
 
 
@@ -39,8 +39,8 @@ except ImportError:
             return NoContext()
 
 
-class Watch:
-    """Tells of the folds of a fit: the callbacks of the estimator and, by a line each, the user."""
+class FoldProgress:
+    """Reports the folds of a fit: to its callbacks and, by a printed line each, to the user."""
 
     def __init__(self, estimator: Any, context: Any, n_folds: int, verbose: int) -> None:
         self.estimator, self.n_folds, self.verbose = estimator, n_folds, verbose

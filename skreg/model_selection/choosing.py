@@ -7,7 +7,7 @@ loss cv_k over K folds and its standard error se_k = sqrt(mean_f (loss_fk - cv_k
     1se    the first value with cv_k <= (cv + se) of that one (Breiman et al., 1984; glmnet).
 
 Without folds, a criterion weighs the fit against its degrees of freedom df: for the weighted sum of
-squared residuals RSS of n rows (the sum of their weights) and the noise variance sigma2,
+squared residuals RSS of n rows (with weights of mean 1) and the noise variance sigma2,
 
     aic    n log(2 pi sigma2) + RSS / sigma2 + 2 df           (Akaike, 1973)
     bic    n log(2 pi sigma2) + RSS / sigma2 + log(n) df      (Schwarz, 1978)
@@ -21,25 +21,25 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+AS_GOOD_AS_NONE = 1e-4  # of the largest loss on a grid
+FLAT = 0.01  # of a loss without a standard error: smaller differences are none
 
-def fold_statistics(losses: NDArray, shares: NDArray | None = None) -> tuple[NDArray, NDArray]:
-    """Return the mean (m,) of losses (m, K) and its standard error (m,), NaN for a single fold.
 
-    `shares` (K,) are the weights of the folds, of sum 1; None: all alike.
-    """
+def fold_statistics(losses: NDArray) -> tuple[NDArray, NDArray]:
+    """Return the mean (m,) of losses (m, K) and its standard error (m,), NaN for a single fold."""
     n_folds = losses.shape[-1]
-    shares = np.full(n_folds, 1.0 / n_folds) if shares is None else shares
-    mean = losses @ shares
+    mean = losses.mean(axis=-1)
     if n_folds == 1:
         return mean, np.full_like(mean, np.nan)
-    return mean, np.sqrt(np.square(losses - mean[:, None]) @ shares / (n_folds - 1))
+    return mean, np.sqrt(np.square(losses - mean[:, None]).mean(axis=-1) / (n_folds - 1))
 
 
 def minimum(loss: NDArray, se: NDArray | None = None) -> int:
-    """Return the index of the least loss (m,), the first of equals; NaN counts as the worst."""
-    if np.all(np.isnan(loss)):
-        raise ValueError("The scores of all values are NaN: none can be chosen.")
-    return int(np.nanargmin(loss))
+    """Return the index of the least loss (m,), the first of equals; not finite is the worst."""
+    finite = np.isfinite(loss)
+    if not finite.any():
+        raise ValueError("The scores of all values are NaN or infinite: none can be chosen.")
+    return int(np.argmin(np.where(finite, loss, np.inf)))
 
 
 def within_one_se(loss: NDArray, se: NDArray) -> int:
@@ -52,9 +52,23 @@ SELECTIONS: dict[str, Callable[[NDArray, NDArray], int]] = {"min": minimum, "1se
 """How to choose by a loss and its standard error, by the names of `selection`."""
 
 
+def is_better(loss: NDArray, se: NDArray | None, index: int, others: NDArray) -> bool:
+    """Return whether one of the losses `others` (k,) is less than loss[index] by more than its se.
+
+    A loss that is next to none beside the largest (m,) leaves nothing to be won.
+    """
+    chosen, finite = loss[index], loss[np.isfinite(loss)]
+    if 0 <= chosen <= AS_GOOD_AS_NONE * np.max(finite):
+        return False
+    margin = FLAT * abs(chosen) if se is None or np.isnan(se[index]) else se[index]
+    return bool(np.any(others < chosen - margin))
+
+
 def _information(rss: NDArray, df: NDArray, n: float, noise: NDArray, price: float) -> NDArray:
     """Return -2 log likelihood + price * df (...) of a Gaussian model of known noise variance."""
-    return n * np.log(2.0 * np.pi * noise) + rss / noise + price * df
+    noise = np.maximum(noise, np.finfo(float).tiny)  # a constant target has no noise, and no RSS
+    with np.errstate(over="ignore"):
+        return n * np.log(2.0 * np.pi * noise) + rss / noise + price * df
 
 
 def aic(rss: NDArray, df: NDArray, n: float, noise: NDArray) -> NDArray:

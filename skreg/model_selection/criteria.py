@@ -2,7 +2,8 @@
 
 The degrees of freedom of a linear fit are the trace of its hat matrix. Those of the lasso are the
 number of its nonzero coefficients, those of the elastic net the trace of the hat matrix of its
-ridge on the nonzeros (Zou, Hastie & Tibshirani, 2007). The formulas are in `choosing.py`.
+ridge on the nonzeros (Zou, Hastie & Tibshirani, 2007). The formulas are in `choosing.py`; n is the
+number of rows of positive weight, so that only the ratios of the weights matter.
 """
 
 from __future__ import annotations
@@ -12,17 +13,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import solvers
-from .._linalg import EPS
 from .._objective import Penalty
-from ..problem.rows import Rows
-from ..solvers.elimination import Elimination
-from ..solvers.spectral import Spectrum
+from ..problem.design import EPS, RowDesign
+from ..solvers import certified
 from . import choosing
-from .family import Family
-from .folds import CHUNK_BYTES, Data
-from .loo import factorisations
-from .scores import Scores
+from .leave_one_out import degrees_of_freedom
+from .path_problem import PathProblem
+from .scores import CHUNK_BYTES, Scores
 
 INFORMATION = {"aic": choosing.aic, "bic": choosing.bic}
 """The information criteria by their names."""
@@ -31,90 +28,75 @@ INFORMATION = {"aic": choosing.aic, "bic": choosing.bic}
 def by_information(
     name: str,
     noise: float | None,
-    family: Family,
-    data: Data,
-    rows: Rows,
+    path: PathProblem,
+    design: RowDesign,
     values: NDArray,
     coefs: NDArray,
 ) -> Scores:
     """Score the coefs (m, ..., p) of lassos at the values (m,) by the criterion `name`.
 
-    `noise` is the variance of the noise; None: from the residuals of least squares.
+    `noise` is the variance of the noise; None estimates it from the residuals of least squares.
     """
-    noise = _noise_variance(family, data, rows) if noise is None else np.float64(noise)
-    rss = residual_squares(data, rows, coefs)
-    degrees = _lasso_degrees(family, values, coefs)
-    scores = _scores(INFORMATION[name](rss, degrees, data.total, noise))
-    return replace(scores, attributes={**scores.attributes, "noise_variance_": noise[()]})
+    n = design.shape[0]
+    variance = _noise_variance(path, design) if noise is None else np.float64(noise)
+    rss = n * path.problem.evaluate(coefs)[1]
+    criterion = INFORMATION[name](rss, _lasso_degrees(path, values, coefs), n, variance)
+    scores = _scores(criterion)
+    return replace(scores, attributes={**scores.attributes, "noise_variance_": variance[()]})
 
 
-def by_gcv(family: Family, data: Data, rows: Rows, values: NDArray, coefs: NDArray) -> Scores:
-    """Score the coefs (m, ..., p) of ridges at the values (m,) by generalised cross-validation."""
-    rss = residual_squares(data, rows, coefs)
-    degrees = _ridge_degrees(family, rows, values) + rows.fit_intercept
-    degrees = degrees.reshape(-1, *(1,) * (rss.ndim - 1))
-    return _scores(choosing.gcv(rss, degrees, data.total))
+def by_gcv(path: PathProblem, design: RowDesign, values: NDArray) -> Scores:
+    """Score the fits of ridges at the values (m,) by generalised cross-validation."""
+    n, ts = design.shape[0], path.parameter.strength(values)
+    step = max(1, CHUNK_BYTES // (8 * int(np.prod(design.coef_shape))))
+    norms2 = [
+        path.problem.evaluate(path.trace(values[k : k + step]).coefs)[1]
+        for k in range(0, len(ts), step)
+    ]
+    rss = n * np.concatenate(norms2)
+    degrees = degrees_of_freedom(design, path.ridge_path, ts) + design.fit_intercept
+    criterion = choosing.gcv(rss, degrees.reshape(-1, *(1,) * (rss.ndim - 1)), n)
+    return _scores(criterion)
 
 
 def _scores(criterion: NDArray) -> Scores:
     """Return the scores of a criterion (m, ...), averaged over targets."""
     loss = criterion.reshape(len(criterion), -1).mean(axis=1)
-    return Scores(loss, None, {"criterion_path_": loss})
+    by_target = (criterion, None) if criterion.ndim > 1 else None
+    return Scores(loss, None, {"criterion_path_": loss}, by_target)
 
 
-def _noise_variance(family: Family, data: Data, rows: Rows) -> NDArray:
+def _noise_variance(path: PathProblem, design: RowDesign) -> NDArray:
     """Return the variances (...) of the residuals of least squares."""
-    penalty, constant = family.penalty(0.0), rows.constant() & rows.fit_intercept
-    nothing = np.where(penalty.excluded & ~constant, np.inf, 0.0)
-    fitted = np.count_nonzero(nothing == 0) + rows.fit_intercept
-    if data.total <= fitted:
+    excluded, n = path.unit.excluded, design.shape[0]
+    fitted = np.count_nonzero(~excluded) + design.fit_intercept
+    if n <= fitted:
         raise ValueError(
             "The criterion is used in the case where the number of samples is smaller than the "
             "number of features. In this setting, getting a good estimate for the variance of the "
             "noise is not possible. Provide an estimate of it by the parameter noise_variance."
         )
-    plain = Penalty(nothing, nothing, penalty.positive).exclude(constant)
-    least = solvers.minimise(rows, plain, "auto", None, family.settings)[0].coef
-    return data.total * rows.residual_norm2(least) / (data.total - fitted)
+    nothing = np.where(excluded, np.inf, 0.0)
+    plain = Penalty(nothing, nothing, path.unit.positive)
+    least = certified.solve(design, plain, "auto", None, path.settings).coef
+    return n * design.evaluate(least)[1] / (n - fitted)
 
 
-def residual_squares(data: Data, rows: Rows, coefs: NDArray) -> NDArray:
-    """Return the weighted sums of squared residuals (m, ...) of coefs (m, ..., p)."""
-    step = max(1, CHUNK_BYTES // data.size_of(data.y))
-    starts = range(0, len(coefs), step)
-    residuals = (rows.target - rows.product(coefs[k : k + step]) for k in starts)
-    return data.total * np.concatenate([np.sum(r * r, axis=-1) for r in residuals])
-
-
-def _lasso_degrees(family: Family, values: NDArray, coefs: NDArray) -> NDArray:
+def _lasso_degrees(path: PathProblem, values: NDArray, coefs: NDArray) -> NDArray:
     """Return the degrees of freedom (m, ...) of coefs (m, ..., p) at the values (m,)."""
     degrees = np.count_nonzero(coefs, axis=-1).astype(float)
-    ridges = [family.penalty(value).ridge for value in values]
-    for k in np.ndindex(degrees.shape):
-        active = np.flatnonzero(coefs[k])
-        ridge = ridges[k[0]][active]
-        if ridge.any():
-            degrees[k] = _hat_trace(family.view.block(active), ridge)
+    ridge = path.penalty(values).finite[1]
+    if ridge.any():
+        for k in np.ndindex(degrees.shape):
+            active = np.flatnonzero(coefs[k])
+            degrees[k] = _hat_trace(path.problem.gram(active), ridge[k[0], active])
     return degrees
 
 
 def _hat_trace(gram: NDArray, ridge: NDArray) -> float:
     """Return the trace of (G + diag(ridge))^-1 G for a Gram matrix G (k, k) and ridge (k,)."""
+    if not len(gram):
+        return 0.0
     eigenvalues, Q = np.linalg.eigh(gram + np.diag(ridge))
-    kept = eigenvalues > len(gram) * EPS * eigenvalues[-1]
-    return float(np.sum(np.einsum("ij,ij->j", Q, gram @ Q)[kept] / eigenvalues[kept]))
-
-
-def _ridge_degrees(family: Family, rows: Rows, values: NDArray) -> NDArray:
-    """Return the degrees of freedom (m,) at the values (m,), the intercept not counted."""
-    degrees = np.empty(len(values))
-    for ks, factors, ts in factorisations(family, rows, values):
-        degrees[ks] = _trace(factors, ts)
-    return degrees
-
-
-def _trace(factors: Spectrum | Elimination, ts: NDArray) -> NDArray:
-    """Return the trace (m,) of the hat matrix at strengths (m,), or that of least squares."""
-    if isinstance(factors, Elimination):
-        return np.full(len(ts), float(factors.rank))
-    return factors.degrees_of_freedom(ts)
+    significant = eigenvalues > len(gram) * EPS * eigenvalues[-1]
+    return float(np.sum(np.einsum("ij,ij->j", Q, gram @ Q)[significant] / eigenvalues[significant]))

@@ -1,36 +1,62 @@
-"""From data to the scores of a grid: what the three cross-validating estimators share.
+"""Choosing the strength by scores: what the three cross-validating estimators share.
 
-The values are scored by folds, by leaving one row out or by a criterion; on rows, or, where these
-are elsewhere, on the moments of folds. What comes of the scores is in `search.py`.
+The values of a grid are scored by folds, by leaving one row out or by a criterion; one of them is
+chosen, and the regressor fitted with it to all the data is certified there. The estimator is
+composed with its regressor, which alone states the problem.
 """
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.base import _fit_context
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
-from ..linear.base import SHARED_CONSTRAINTS, unchanged_on_error
+from .._solution import Solution, levels_to_the_user
+from ..linear.base import (
+    SHARED_CONSTRAINTS,
+    BaseRegularized,
+    LinearPredictor,
+    cast,
+    unchanged_on_error,
+)
 from ..problem import dask_partitions as partitions
+from ..problem.design import RowDesign
+from ..problem.gram import intercept_of
 from ..problem.moments import Moments
-from ..problem.rows import Rows
-from ..solvers.ridge import LARGE_SIDE
-from .callbacks import CallbackSupportMixin, NoContext, Watch
-from .choosing import SELECTIONS
-from .cv_moments import by_moments, checked_moments, folds_of_partitions
-from .family import Family
-from .folds import Data, Fold, TrainingViews, checked_folds
+from ..problem.protocol import Problem
+from ..problem.validation import OVERFLOW
+from ..solvers.table import LARGE_SIDE
+from .callbacks import CallbackSupportMixin, FoldProgress, NoContext
+from .choosing import SELECTIONS, is_better
+from .cv_moments import checked_moments, folds_of_partitions
+from .folds import (
+    MOMENTS_SIDE,
+    Data,
+    Fold,
+    FoldProblem,
+    checked_folds,
+    fold_problems,
+    merge,
+    without_each,
+)
+from .path_problem import PathProblem
 from .scores import Scorer, Scores, by_folds, by_leaving_one_out
-from .search import BaseSearch, Search
 
 N_FOLDS = 5  # where cv=None means folds, as in scikit-learn
+BEYOND = np.array([10.0, 1000.0])  # ratios to the end of a grid at which more is looked for
 GRID: list = [Interval(Integral, 1, None, closed="left"), "array-like"]
 CV_CONSTRAINTS: dict[str, list] = {
     **{
@@ -45,13 +71,29 @@ CV_CONSTRAINTS: dict[str, list] = {
 }
 
 
-class BaseCV(CallbackSupportMixin, BaseSearch):
-    """Choose the strength by scores: on folds, on rows left out, or by a criterion.
+@dataclass(frozen=True)
+class Search:
+    """The problem along the grid `values` (m,) as it is solved, and on the rows if there are any.
+
+    `dtype` is the float type of X, which the coefficients take.
+    """
+
+    path: PathProblem
+    on_rows: PathProblem
+    values: NDArray
+    dtype: Any
+
+
+class BaseCV(CallbackSupportMixin, LinearPredictor):
+    """Choose the strength of `_regressor` from the grid that `_grid_parameter` names.
 
     A subclass says whether its penalty is quadratic, and may score by a criterion.
     """
 
-    criterion: str | None = None  # where an estimator has none
+    _regressor: ClassVar[type[BaseRegularized]]
+    _grid_parameter: ClassVar[str]
+    criterion: str | None = None  # of an estimator that has none
+    per_target: bool = False
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, **params):
@@ -64,7 +106,7 @@ class BaseCV(CallbackSupportMixin, BaseSearch):
             collections are read once, for the moments of all folds: `cv` must be an integer, or
             None for 5, and the folds are consecutive rows (whole partitions of a dataframe).
         y : array-like or Dask collection of shape (n_samples,) or (n_samples, n_targets)
-            The targets, which share one strength.
+            The targets, which share one strength unless `per_target`.
         sample_weight : array-like of shape (n_samples,) or float, default=None
             Nonnegative row weights, in the fits and in the scores of the folds. None weighs all
             alike.
@@ -86,7 +128,8 @@ class BaseCV(CallbackSupportMixin, BaseSearch):
         Warns
         -----
         UserWarning
-            If the chosen value is the first or the last of a grid that could go on.
+            If the chosen value is the first or the last of the grid, and of those 10 and 1000 times
+            beyond it one is better by more than a standard error.
         ConvergenceWarning
             If the duality gap of a fit is above `tol`.
         """
@@ -98,13 +141,13 @@ class BaseCV(CallbackSupportMixin, BaseSearch):
                 partitions.check_header(self, X, y, reset=True)
                 n_folds = self._check_for_moments("Dask collections", params)
                 folds = folds_of_partitions(X, y, sample_weight, n_folds)
-                self._fit_folds(folds, context)
+                self._fit_moments(folds, context)
             else:
                 X, y, weights = self._check_data(X, y, sample_weight)
                 routed = self._route(weights, params)
-                search = self._search(X, y, weights, routed["splitter"])
-                scores = self._scores(search, self._scorer(routed["scorer"], len(y)), context)
-                self._finish(search, scores, X.dtype)
+                data = Data(X, y, weights, self.fit_intercept)
+                with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
+                    self._fit_rows(data, routed, context)
             context.call_on_fit_task_end(estimator=self, X=X, y=y)
             return self
 
@@ -149,7 +192,7 @@ class BaseCV(CallbackSupportMixin, BaseSearch):
                 )
             self.n_features_in_ = folds[0].n_features
             vars(self).pop("feature_names_in_", None)
-            self._fit_folds(folds, NoContext())
+            self._fit_moments(folds, NoContext())
             return self
 
     def get_metadata_routing(self):
@@ -170,11 +213,26 @@ class BaseCV(CallbackSupportMixin, BaseSearch):
         return router
 
     @property
+    def coef_path_(self):
+        """The coefficients of all data at every value."""
+        coefs = self._coef_path.coefs()
+        coefs[self._chosen] = self.coef_
+        return cast(coefs, self.coef_.dtype, "coefficients")
+
+    @property
+    def intercept_path_(self):
+        """The intercepts that go with `coef_path_`."""
+        coefs = self._coef_path.coefs()
+        intercepts = intercept_of(*self._means, coefs, self.fit_intercept)
+        intercepts[self._chosen] = self.intercept_
+        return cast(intercepts, self.coef_.dtype, "intercepts")
+
+    @property
     def _is_quadratic(self) -> bool:
         """Whether the penalty is quadratic: leaving one out has a closed form."""
         raise NotImplementedError
 
-    def _by_criterion(self, search: Search) -> Scores:
+    def _by_criterion(self, search: Search, design: RowDesign) -> Scores:
         """Return the scores of the values by `criterion`."""
         raise NotImplementedError
 
@@ -197,6 +255,18 @@ class BaseCV(CallbackSupportMixin, BaseSearch):
                 "selection='1se' needs the standard error of the score, which leaving one out "
                 "(cv=None) does not have with `scoring`. Use scoring=None, or folds such as cv=5."
             )
+        if self.criterion == "gcv" and not self._is_quadratic:
+            raise ValueError(
+                "criterion='gcv' needs a quadratic penalty: it does not support positive=True or "
+                "an L1 penalty. Use cv=5."
+            )
+        if self.per_target and not (
+            self._is_quadratic and self.cv is None and self.scoring is None
+        ):
+            raise ValueError(
+                "per_target=True is for closed forms: it needs cv=None, scoring=None, and a "
+                "penalty that is quadratic."
+            )
 
     def _check_for_moments(self, what: str, params: dict[str, Any]) -> int:
         """Return the number of folds; raise ValueError for parameters that need rows."""
@@ -212,20 +282,68 @@ class BaseCV(CallbackSupportMixin, BaseSearch):
             raise ValueError(f"cv must be an integer or None to go with {what}; got {self.cv!r}.")
         return N_FOLDS if self.cv is None else int(self.cv)
 
-    def _fit_folds(self, folds: list[Moments], context: Any) -> None:
-        """Choose the strength by the moments of folds, and fit the model to those of all."""
-        values, model, whole = self._given_values(), self._model(), sum(folds)
+    def _fit_rows(self, data: Data, routed: dict[str, dict[str, Any]], context: Any) -> None:
+        """Choose and fit from rows."""
+        model = self._model()
+        design = RowDesign.from_data(data.X, data.y, data.weights, self.fit_intercept)
+        folds = self._folds(data, routed["splitter"])
+        problems, whole = fold_problems(folds, data) if folds else (iter(()), None)
+        if whole is not None:
+            problem: Problem = whole.problem(self.fit_intercept)
+        elif design.n_features <= min(design.shape[0], MOMENTS_SIDE):
+            problem = design.moments()
+        else:
+            problem = design
+        if not np.all(np.isfinite(problem.column_norms2)):
+            raise ValueError(OVERFLOW)
+        path = PathProblem(model, problem)
+        on_rows = path.posed_on(design)
+        search = self._search(path, on_rows, data.X.dtype)
+        scorer = self._scorer(routed["scorer"], len(data.y))
+
+        def score(values: NDArray, progress: FoldProgress | None = None) -> Scores:
+            """Return the scores of values (m,)."""
+            if folds:
+                parts = fold_problems(folds, data)[0] if progress is None else problems
+                return by_folds(model, parts, values, scorer, self.n_jobs, progress)
+            if self.criterion is None:
+                return by_leaving_one_out(path, design, data, values, scorer)
+            return self._by_criterion(replace(search, values=values), design)
+
+        progress = FoldProgress(self, context, len(folds), self.verbose) if folds else None
+        self._finish(search, score(search.values, progress), score)
+
+    def _fit_moments(self, folds: list[Moments], context: Any) -> None:
+        """Choose and fit from the moments of folds."""
+        model, whole = self._model(), merge(folds)
+        assert whole is not None
         if whole.feature_names is not None:
             self.feature_names_in_ = whole.feature_names
-        view = whole.view(self.fit_intercept)
-        family = Family(model, view)
-        if values is None:
-            values = family.grid(getattr(self, self._grid_parameter), self.eps)
-        path = list(family.solutions(values))
-        scores = by_moments(model, folds, values, Watch(self, context, len(folds), self.verbose))
-        self._finish(
-            Search(model, None, view, None, family, family, values, path), scores, whole.dtype
-        )
+        path = PathProblem(model, whole.problem(self.fit_intercept))
+        search = self._search(path, path, whole.dtype)
+
+        def score(values: NDArray, progress: FoldProgress | None = None) -> Scores:
+            """Return the scores of values (m,)."""
+            parts = map(FoldProblem, without_each(folds, None), folds)
+            return by_folds(model, parts, values, None, None, progress)
+
+        progress = FoldProgress(self, context, len(folds), self.verbose)
+        self._finish(search, score(search.values, progress), score)
+
+    def _search(self, path: PathProblem, on_rows: PathProblem, dtype: Any) -> Search:
+        """Return the problem with its grid, the user's or an automatic one."""
+        given = getattr(self, self._grid_parameter)
+        if isinstance(given, Integral):
+            values = path.grid(given, self.eps)
+        else:
+            values = path.parameter.checked(given, self._grid_parameter)
+        return Search(path, on_rows, values, dtype)
+
+    def _model(self) -> BaseRegularized:
+        """Return the regressor, at whichever strength."""
+        own = self.get_params(deep=False)
+        names = self._regressor().get_params(deep=False).keys() & own.keys() - {"verbose"}
+        return self._regressor(**{name: own[name] for name in names})
 
     def _route(self, weights: NDArray | None, params: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Return the metadata for the splitter and for the scorer; weights are (n,)."""
@@ -252,43 +370,126 @@ class BaseCV(CallbackSupportMixin, BaseSearch):
         """Return the user's scorer for n rows, or None."""
         if self.scoring is None:
             return None
-        return Scorer(check_scoring(self, scoring=self.scoring), params, n)
+        return Scorer.of(check_scoring(self, scoring=self.scoring), params, n)
 
-    def _folds(self, X: Any, data: Data, params: dict[str, Any]) -> list[Fold]:
+    def _folds(self, data: Data, params: dict[str, Any]) -> list[Fold]:
         """Return the folds, none where there is a closed form or a criterion."""
         if self.criterion is None and not self._leaves_one_out:
-            return checked_folds(self._splitter().split(X, data.y, **params), data)
-        if self._leaves_one_out and data.n_counted < 2:
+            return checked_folds(self._splitter().split(data.X, data.y, **params), data)
+        if self._leaves_one_out and np.count_nonzero(data.counted) < 2:
             raise ValueError(
                 "Leaving one out needs two rows of positive weight; got n_samples=1. Use `cv`."
             )
-        if self._is_quadratic and data.is_large_and_sparse:
+        if self._is_quadratic and issparse(data.X) and min(data.X.shape) > LARGE_SIDE:
             raise ValueError(
                 f"A closed form takes a dense matrix of the smaller side of X, {data.X.shape}; for "
                 f"sparse X it may be {LARGE_SIDE}. Use folds, such as cv=5."
             )
         return []
 
-    def _search(self, X: Any, y: NDArray, weights: NDArray | None, params: dict) -> Search:
-        """Return the grid, the folds, and the path of all data along the grid."""
-        values, model = self._given_values(), self._model()
-        rows = Rows.from_data(X, y, weights, self.fit_intercept)
-        data = Data.of(X, y, weights, rows)
-        views = TrainingViews(data, rows, self._folds(X, data, params))
-        family = Family(model, views.whole)
-        on_data = Family(model, views.rows, views.whole) if views.uses_moments else family
-        if values is None:
-            values = family.grid(getattr(self, self._grid_parameter), self.eps)
-        path = list(family.certified(values, lambda: on_data))
-        return Search(model, data, views.rows, views, on_data, family, values, path)
+    def _finish(self, search: Search, scores: Scores, score: Callable[..., Scores]) -> None:
+        """Choose, fit the model at the chosen value, and warn of what the user should know."""
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            if name not in ("n_features_in_", "feature_names_in_"):
+                delattr(self, name)  # not every fit sets the same attributes
+        index = self._choose(search, scores)
+        gap = self._refit(search, index)
+        self._warn_of_gap(max(gap, scores.attributes.get("max_fold_gap_", 0.0)))
+        if not self.per_target:
+            self._warn_at_edge(search, scores, int(index), score)
 
-    def _scores(self, search: Search, scorer: Scorer | None, context: Any) -> Scores:
-        """Return the scores of the values."""
-        if self.criterion is not None:
-            return self._by_criterion(search)
-        data, values = search.data, search.values
-        if self._leaves_one_out:
-            path = search.coefs, search.intercepts
-            return by_leaving_one_out(search.family, data, search.rows, values, scorer, path)
-        watch = Watch(self, context, len(search.views.folds), self.verbose)
-        return by_folds(search.model, search.views, values, scorer, self.n_jobs, watch)
+    def _choose(self, search: Search, scores: Scores) -> NDArray:
+        """Set what the scores say of the values; return the index of the chosen one (...)."""
+        loss, se = scores.loss, scores.se
+        if self.per_target and scores.by_target is not None:
+            loss, se = scores.by_target
+        chosen = {"min": _each_target(SELECTIONS["min"], loss, loss)}
+        if se is not None:
+            chosen["1se"] = _each_target(SELECTIONS["1se"], loss, se)
+        if self.selection not in chosen:
+            raise ValueError("selection='1se' needs the standard error of at least two folds.")
+        found = {f"{self._grid_parameter}_": search.values, **scores.attributes}
+        for selection, index in chosen.items():
+            found[f"{self._grid_parameter[:-1]}_{selection}_"] = search.values[index]
+        found[f"{self._regressor._path_parameter}_"] = search.values[chosen[self.selection]]
+        vars(self).update(found)
+        return chosen[self.selection]
+
+    def _refit(self, search: Search, index: NDArray) -> float:
+        """Set the model at the value of an index (...), certified on the data.
+
+        Return the largest relative gap of the path.
+        """
+        path, rows = search.path, search.on_rows
+        self._coef_path, gap = path.held(search.values, lambda: rows)
+        coef = np.zeros(path.problem.coef_shape)
+        dual_gap, n_iter = np.zeros(coef.shape[:-1]), 0
+        for k in np.unique(index):
+            solution = self._certified(search, k)
+            mine = np.broadcast_to(index == k, dual_gap.shape)
+            coef[mine], dual_gap[mine] = solution.coef[mine], solution.dual_gap[mine]
+            n_iter = max(n_iter, solution.n_iter)
+            self.solver_ = solution.solver
+        self.coef_ = cast(coef, search.dtype, "coefficients")
+        self.intercept_ = cast(rows.problem.intercept(coef), search.dtype, "intercept")[()]
+        self.dual_gap_, self.n_iter_ = dual_gap[()], n_iter
+        several = (np.arange(len(dual_gap)),) if index.ndim else ()
+        self._chosen = (index, *several)
+        self._means = rows.problem.mean, rows.problem.target_mean
+        return max(gap, Solution(coef, dual_gap, 1).relative_gap(rows.problem.target_norm2))
+
+    def _certified(self, search: Search, k: int) -> Solution:
+        """Return the solution at value number k, certified on the data."""
+        path, rows, value = search.path, search.on_rows, search.values[k]
+        solution = path.trace(search.values[k : k + 1], lambda: rows)[0]
+        gap = rows.gaps(search.values[k : k + 1], solution.coef[None])[0]
+        # Without a penalty the answer is one of minimum norm, to which the gap is blind.
+        if value > 0 and np.all(gap <= self.tol * 0.5 * rows.problem.target_norm2):
+            return replace(solution, dual_gap=gap)
+        return rows.solve(value, solution.coef)
+
+    def _warn_of_gap(self, gap: float) -> None:
+        """Warn if a fit of the folds or of all data did not converge."""
+        if gap > self.tol:
+            warnings.warn(
+                "A fit along the path did not converge: the largest duality gap of them, relative "
+                f"to the null model, is {gap:.3g} > tol={self.tol:.3g}. Increase max_iter, or "
+                "rescale the columns of X.",
+                ConvergenceWarning,
+                stacklevel=levels_to_the_user(),
+            )
+
+    def _warn_at_edge(
+        self, search: Search, scores: Scores, index: int, score: Callable[..., Scores]
+    ) -> None:
+        """Warn if the chosen value is at an end of the grid, and a value beyond it is better."""
+        values, parameter = search.values, search.path.parameter
+        name = self._regressor._path_parameter
+        at_top = index == 0 and np.any(self.coef_)
+        at_bottom = index == len(values) - 1 and values[-1] > 0
+        if len(values) == 1 or not (at_top or at_bottom):
+            return
+        factors = 1.0 / BEYOND if at_bottom else BEYOND[::-1]
+        with np.errstate(over="ignore"):
+            ts = parameter.strength(values[index]) * factors
+        beyond = parameter.value(ts[np.isfinite(ts)])
+        if not is_better(scores.loss, scores.se, index, score(beyond).loss):
+            return
+        end, further = ("smallest", "smaller") if at_bottom else ("largest", "larger")
+        remedy = f"Give {further} values in `{self._grid_parameter}`."
+        if at_bottom and isinstance(getattr(self, self._grid_parameter), Integral):
+            remedy = "Use a smaller `eps`."
+        warnings.warn(
+            f"The chosen {name}={values[index]:.3g} is the {end} of the grid, and beyond it "
+            f"there are better ones. {remedy}",
+            UserWarning,
+            stacklevel=levels_to_the_user(),
+        )
+
+
+def _each_target(select: Callable[..., int], loss: NDArray, se: NDArray) -> NDArray:
+    """Return the indices (...) that `select` takes for losses and standard errors (m, ...)."""
+    index = np.empty(loss.shape[1:], dtype=np.intp)
+    for k in np.ndindex(index.shape):
+        index[k] = select(loss[(slice(None), *k)], se[(slice(None), *k)])
+    return index

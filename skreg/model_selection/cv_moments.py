@@ -1,14 +1,4 @@
-"""Cross-validation without rows: from the moments of each fold.
-
-The moments of a fold's training rows are those of all other folds merged. The errors on its own
-rows follow from its own moments: for coefficients w and the distances of the means of its rows from
-those it was trained on,
-
-    mse(w) = |b - A w|^2 about its own means + (distance of y - distance of X . w)^2,
-
-where the first term rounds at the size of the variance of y: errors that are much smaller than that
-lose digits, which predictions would keep.
-"""
+"""Folds of a cross-validation without rows: lists of moments, and pieces of Dask collections."""
 
 from __future__ import annotations
 
@@ -19,13 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..problem import dask_partitions as partitions
-from ..problem.memory import MATRICES, check_side
-from ..problem.moments import Moments, moments_of_pieces
-from .callbacks import Watch
-from .choosing import fold_statistics
-from .family import Family
-from .folds import without_each
-from .scores import Scores
+from ..problem.moments import Moments, check_side, moments_of_pieces
 
 
 def checked_moments(moments: Any) -> list[Moments]:
@@ -46,37 +30,12 @@ def checked_moments(moments: Any) -> list[Moments]:
 
 def folds_of_partitions(X: Any, y: Any, sample_weight: Any, n_folds: int) -> list[Moments]:
     """Return the moments of folds of consecutive rows of Dask collections, in one pass."""
-    check_side(X.shape[1], MATRICES + n_folds)
+    check_side(X.shape[1])
     pieces = _pieces(partitions.lengths(X), n_folds)
     folds = partitions.fold(moments_of_pieces, _merge, X, y, sample_weight, pieces)
+    if len(folds) < n_folds:
+        raise ValueError(f"Fold {min(set(range(n_folds)) - set(folds))} has no row.")
     return checked_moments([folds[k] for k in range(n_folds)])
-
-
-def by_moments(model: Any, folds: list[Moments], values: NDArray, watch: Watch) -> Scores:
-    """Score the values (m,) of the path of `model` on each of the folds."""
-    errors, gap = [], 0.0
-    with watch.folds():
-        for k, (train, test) in enumerate(zip(without_each(folds, None), folds, strict=True)):
-            with watch.fold(k):
-                view = train.view(model.fit_intercept)
-                solutions = [solution for solution, _ in Family(model, view).solutions(values)]
-                coefs = np.array([solution.coef for solution in solutions])
-                errors.append(mean_squared_errors(train, test, coefs, model.fit_intercept))
-                gap = max(gap, *(s.relative_gap(view.target_norm2) for s in solutions))
-    mse_path = np.array(errors).T
-    mean, se = fold_statistics(mse_path)
-    return Scores(mean, se, {"mse_path_": mse_path, "mse_mean_": mean, "mse_se_": se}, gap)
-
-
-def mean_squared_errors(
-    train: Moments, test: Moments, coefs: NDArray, fit_intercept: bool
-) -> NDArray:
-    """Return the errors (m,) on the rows of `test` of coefs (m, ..., p), averaged over targets."""
-    errors = test.view(fit_intercept).residual_norm2(coefs)
-    if fit_intercept:
-        delta, target_delta = train.distance(test)
-        errors = errors + np.square(target_delta - coefs @ delta)
-    return errors.reshape(len(errors), -1).mean(axis=1)
 
 
 def _pieces(lengths: NDArray, n_folds: int) -> list[list[tuple[int, int, int | None]]]:

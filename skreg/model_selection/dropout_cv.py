@@ -8,7 +8,10 @@ from sklearn.utils._param_validation import StrOptions
 
 from ..linear.base import STRENGTH
 from ..linear.dropout import DropoutRegressor
-from .cv import CV_CONSTRAINTS, GRID, BaseCV
+from ..problem.design import RowDesign
+from .criteria import by_gcv
+from .cv import CV_CONSTRAINTS, GRID, BaseCV, Search
+from .scores import Scores
 
 
 class DropoutRegressorCV(BaseCV):
@@ -32,11 +35,18 @@ class DropoutRegressorCV(BaseCV):
     selection : {"min", "1se"}, default="min"
         "min" takes the rate of the best mean score, "1se" the largest within one standard error of
         it: the most regularised that does as well, as far as the folds can tell.
+    criterion : {"gcv"}, default=None
+        Choose by generalised cross-validation of the fits to all data ([3]_), in place of folds.
+        Only the ratios of the weights matter.
+    per_target : bool, default=False
+        Whether each target gets a rate of its own, by leaving one out or `criterion`. The chosen
+        rates are then arrays of shape (n_targets,).
     scoring : str or callable, default=None
         What to choose by, the larger the better: a name of scikit-learn's, or a function
-        `scorer(estimator, X, y)`, which may call `estimator.predict(X)`. None: the mean squared
-        error. It is given the `sample_weight` of the rows, if there is one. When leaving one out,
-        it scores the predictions of all rows at once.
+        `scorer(estimator, X, y)` of a fitted `DropoutRegressor` and the test rows. None: the mean
+        squared error. It is given the `sample_weight` of the rows, if there is one and it takes it.
+        When leaving one out, it scores the predictions of all rows at once: its estimator predicts
+        them, and has no coefficients.
     n_jobs : int, default=None
         Number of threads over the folds. None: 1, but for a `joblib.parallel_config` context.
     verbose : int, default=0
@@ -63,11 +73,11 @@ class DropoutRegressorCV(BaseCV):
 
     Attributes
     ----------
-    dropout_rate_ : float
+    dropout_rate_ : float or ndarray of shape (n_targets,)
         The chosen rate.
     dropout_rates_ : ndarray of shape (n_values,)
         The grid, from the largest down.
-    dropout_rate_min_, dropout_rate_1se_ : float
+    dropout_rate_min_, dropout_rate_1se_ : float or ndarray of shape (n_targets,)
         What either `selection` would choose. `dropout_rate_1se_` is missing where there is no
         standard error: with a single fold, and when leaving one out with `scoring`.
     mse_path_ : ndarray of shape (n_values, n_folds)
@@ -76,10 +86,15 @@ class DropoutRegressorCV(BaseCV):
     mse_mean_, mse_se_ : ndarray of shape (n_values,)
         Its mean over folds, and the standard error of that. When leaving one out each row is a fold
         of its weight.
+    max_fold_gap_ : float
+        The largest duality gap of the fits to the folds, relative to half the variance of their
+        targets. Only with folds.
+    criterion_path_ : ndarray of shape (n_values,)
+        The criterion, averaged over targets. Only with `criterion`.
     score_path_ : ndarray of shape (n_values, n_folds)
         The scores; of shape (n_values, 1) when leaving one out. Only with `scoring`.
     coef_path_ : ndarray of shape (n_values, n_features) or (n_values, n_targets, n_features)
-        The coefficients of all data at every rate.
+        The coefficients of all data at every rate, computed when asked for.
     intercept_path_ : ndarray of shape (n_values,) or (n_values, n_targets)
         The intercepts that go with them.
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
@@ -114,6 +129,8 @@ class DropoutRegressorCV(BaseCV):
        Dropout: a simple way to prevent neural networks from overfitting. JMLR 15, section 9.1.
     .. [2] D. M. Allen (1974). The relationship between variable selection and data augmentation
        and a method for prediction. Technometrics 16.
+    .. [3] G. H. Golub, M. Heath & G. Wahba (1979). Generalized cross-validation as a method for
+       choosing a good ridge parameter. Technometrics 21.
 
     Examples
     --------
@@ -133,6 +150,8 @@ class DropoutRegressorCV(BaseCV):
     _parameter_constraints: ClassVar[dict] = {
         **CV_CONSTRAINTS,
         "dropout_rates": GRID,
+        "criterion": [StrOptions({"gcv"}), None],
+        "per_target": ["boolean"],
         "l1_lambda": STRENGTH,
         "l2_lambda": STRENGTH,
         "drop_to": [StrOptions({"mean", "zero"})],
@@ -145,6 +164,8 @@ class DropoutRegressorCV(BaseCV):
         eps=1e-5,
         cv=None,
         selection="min",
+        criterion=None,
+        per_target=False,
         scoring=None,
         n_jobs=None,
         verbose=0,
@@ -161,6 +182,8 @@ class DropoutRegressorCV(BaseCV):
         self.eps = eps
         self.cv = cv
         self.selection = selection
+        self.criterion = criterion
+        self.per_target = per_target
         self.scoring = scoring
         self.n_jobs = n_jobs
         self.verbose = verbose
@@ -176,3 +199,6 @@ class DropoutRegressorCV(BaseCV):
     @property
     def _is_quadratic(self) -> bool:
         return self.l1_lambda == 0 and not self.positive
+
+    def _by_criterion(self, search: Search, design: RowDesign) -> Scores:
+        return by_gcv(search.path, design, search.values)

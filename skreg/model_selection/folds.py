@@ -1,19 +1,18 @@
 """The folds of a cross-validation, sharing the work on their training rows.
 
-Where the features are few, the moments of each test block are computed once, and the training
-moments of a fold are those of all other blocks merged: one pass over the data serves all folds.
-They are merged and never subtracted, which would lose the digits of a block that is small beside
-the others. With many features a fold is the whole design with weight zero on its test rows, and
-where the ridge weighs the features alike in all folds, their n x n sides are cut from one.
+Where the features are few, the moments of each fold's test rows are computed once, and the training
+moments of a fold are those of all other rows, merged: one pass over the data serves all folds. They
+are merged and never subtracted, which would lose the digits of a fold that is small beside the
+others. With many features a fold copies its training rows.
 
-Any splitter will do. Consecutive folds whose test sets are disjoint share blocks as long as each
-trains on all of its other rows; a fold that does not is taken on its own.
+Any splitter will do. Consecutive folds whose test sets are disjoint share moments as long as each
+trains on all of its other rows (`FoldBatch`); a fold that does not is taken on its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import add
 from typing import Any
@@ -22,196 +21,146 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..problem import sizes
+from ..problem.design import RowDesign
 from ..problem.moments import Moments
-from ..problem.moments_view import MomentsView
-from ..problem.rows import Rows
-from ..solvers.ridge import LARGE_SIDE
-from .family import moments_suffice
+from ..problem.protocol import Matrix, Problem
 
-CHUNK_BYTES = 2**25  # of rows copied, and of coefficients and predictions held, at a time
+MOMENTS_SIDE = 2000  # features up to which p x p moments are worth forming
 MOMENTS_BYTES = 2**28  # that the moments of all folds may take
 FEW_COLUMNS = 0.1  # share of features in use up to which their columns are worth a copy
 
 
 @dataclass(frozen=True)
-class Fold:
-    """How often each row trains, `counts` (n,), and the rows to test on, `test` (k,)."""
-
-    counts: NDArray
-    test: NDArray
-
-    @cached_property
-    def tests(self) -> NDArray:
-        """The mask (n,) of the test rows."""
-        mask = np.zeros(len(self.counts), dtype=bool)
-        mask[self.test] = True
-        return mask
-
-    @cached_property
-    def trains_on_the_others(self) -> bool:
-        """Whether every row is either trained or tested on, once."""
-        once = len(self.test) == np.count_nonzero(self.tests)
-        return once and bool(np.array_equal(self.counts, ~self.tests))
-
-
-@dataclass(frozen=True)
 class Data:
-    """X (n, p), y (n,) or (n, targets) and weights (n,) or None, as a fit takes them.
+    """X (n, p), y (n,) or (n, targets) and weights (n,) or None, as a fit takes them."""
 
-    A dense X is float64, with `shift` (p,) subtracted; so each fold need not do it.
-    """
-
-    X: Any
+    X: Matrix
     y: NDArray
     weights: NDArray | None
     fit_intercept: bool
-    shift: NDArray
 
     @cached_property
-    def kernel(self) -> Kernel:
-        """The kernel that the views share."""
-        return Kernel(self)
+    def counted(self) -> NDArray:
+        """The mask (n,) of the rows of positive weight."""
+        return np.ones(len(self.y), dtype=bool) if self.weights is None else self.weights > 0
 
-    @classmethod
-    def of(cls, X: Any, y: NDArray, weights: NDArray | None, whole: Rows) -> Data:
-        """Return the data of which `whole` is the view, sharing what that has prepared."""
-        if whole.shape == X.shape:
-            return cls(whole.X, y, weights, whole.fit_intercept, whole.shift)
-        return cls(X, y, weights, whole.fit_intercept, np.zeros(X.shape[1]))
+    def weights_of(self, rows: NDArray) -> NDArray | None:
+        """Return the weights of rows (k,)."""
+        return None if self.weights is None else self.weights[rows]
 
-    @property
-    def n_counted(self) -> int:
-        """Return how many rows have a positive weight."""
-        return len(self.y) if self.weights is None else int(np.count_nonzero(self.weights))
-
-    @property
-    def is_large_and_sparse(self) -> bool:
-        """Return whether X is iterated on, not factored."""
-        return sparse.issparse(self.X) and min(self.X.shape) > LARGE_SIDE
-
-    @property
-    def total(self) -> float:
-        """Return the sum S of the weights."""
-        return float(len(self.y) if self.weights is None else self.weights.sum())
-
-    def size_of(self, rows: NDArray) -> int:
-        """Return the bytes of one value's coefficients, or its predictions on rows (k,)."""
-        n_targets = 1 if self.y.ndim == 1 else self.y.shape[1]
-        return 8 * n_targets * max(self.X.shape[1], len(rows))
-
-    def view(self, counts: NDArray) -> SharingRows:
-        """Return the view of the rows, each `counts` (n,) times."""
-        weights = counts.astype(float) if self.weights is None else self.weights * counts
-        rows = Rows.from_data(self.X, self.y, weights, self.fit_intercept)
-        rows = replace(rows, mean=rows.mean + self.shift, shift=rows.shift + self.shift)
-        return self.sharing(rows, weights)
-
-    def sharing(self, rows: Rows, weights: NDArray | None) -> SharingRows:
-        """Return the view of data weighing `weights` (n,), which may leave out those of none."""
-        everything = rows.shape[0] == len(self.y)
-        index = np.arange(len(self.y)) if everything else np.flatnonzero(sizes.counting(weights))
-        return SharingRows.of(rows, index, self.kernel)
+    def design(self, rows: NDArray) -> RowDesign:
+        """Return the problem on a copy of the rows (k,)."""
+        return RowDesign.from_data(
+            self.X[rows], self.y[rows], self.weights_of(rows), self.fit_intercept
+        )
 
     def moments(self, rows: NDArray) -> Moments | None:
         """Return the moments of the rows (k,), or None if none of them has weight."""
-        return merge(self._chunk_moments(consecutive(rows[some])) for some in self._chunks(rows))
-
-    def _chunk_moments(self, rows: NDArray | slice) -> Moments | None:
-        """Return the moments of a few rows (k,)."""
-        weights = None if self.weights is None else self.weights[rows]
-        if weights is not None and not weights.any():
+        rows = rows[self.counted[rows]]
+        if not len(rows):
             return None
-        return Moments.of_rows(self.X[rows], self.y[rows], weights).moved(self.shift)
+        some = consecutive(rows)
+        return Moments.of_rows(self.X[some], self.y[some], self.weights_of(rows))
 
-    def predictions(self, test: NDArray, coefs: NDArray, intercepts: NDArray) -> NDArray:
-        """Return X w + b (..., k) on the rows `test` (k,), for coefs (..., p), intercepts (...)."""
-        offsets = intercepts + coefs @ self.shift
+    def predictions(self, rows: NDArray, coefs: NDArray, intercepts: NDArray) -> NDArray:
+        """Return X w + b (..., k) on rows (k,), for coefs (..., p), intercepts (...)."""
         flat = coefs.reshape(-1, coefs.shape[-1])
+        X = self.X[consecutive(rows)]
         used = np.flatnonzero(flat.any(axis=0))
-        few = len(used) < FEW_COLUMNS * coefs.shape[-1]
-        flat = flat[:, used] if few else flat
-        result = np.empty((len(flat), len(test)))
-        for some in self._chunks(test):
-            X = self.X[consecutive(test[some])]
-            X = X[:, used] if few else X
-            result[:, some] = flat @ X.T
-        result += offsets.reshape(-1, 1)
-        return result.reshape(*offsets.shape, len(test))
-
-    def _chunks(self, rows: NDArray) -> Iterator[slice]:
-        """Yield slices of the rows (k,) that are few enough to copy from a dense X."""
-        few = CHUNK_BYTES // (8 * self.X.shape[1])
-        step = max(1, len(rows) if sparse.issparse(self.X) else few)
-        for start in range(0, len(rows), step):
-            yield slice(start, start + step)
-
-
-@dataclass
-class Kernel:
-    """X diag(scale^2) X' (n, n) of all rows, centred, for the scale (p,) first asked for."""
-
-    data: Data
-    scale: NDArray | None = None
-    values: NDArray | None = None
-
-    def of(self, scale: NDArray, view: Rows) -> NDArray | None:
-        """Return the kernel for `scale` (p,), or None if it is not the one at hand.
-
-        It does not matter where the columns of `view` are constant: there, centring leaves nothing.
-        """
-        if self.scale is None:
-            rows = Rows.from_data(self.data.X, self.data.y, None, self.data.fit_intercept)
-            self.scale, self.values = scale, rows.kernel(scale) * len(self.data.y)
-        differs = self.scale != scale
-        if differs.any():
-            differs &= ~(view.constant() & view.fit_intercept)
-        return None if differs.any() else self.values
+        if len(used) < FEW_COLUMNS * flat.shape[1]:
+            flat, X = flat[:, used], X[:, used]
+        product = np.asarray((X @ flat.T).T) if sparse.issparse(X) else flat @ X.T
+        return product.reshape(*coefs.shape[:-1], len(rows)) + intercepts[..., None]
 
 
 @dataclass(frozen=True)
-class SharingRows(Rows):
-    """`Rows` that take their kernel from that of all data, of which they are the rows `index`."""
+class Fold:
+    """The rows to train on (k,), repeated as often as they count, and those to test on (l,)."""
 
-    index: NDArray
-    shared: Kernel
+    train: NDArray
+    test: NDArray
 
-    @classmethod
-    def of(cls, rows: Rows, index: NDArray, shared: Kernel) -> SharingRows:
-        """Return the view `rows` with these."""
-        own = {part.name: getattr(rows, part.name) for part in fields(rows)}
-        return cls(**own, index=index, shared=shared)
-
-    def kernel(self, scale: NDArray) -> NDArray:
-        """Return A diag(scale^2) A' (n, n) for column factors scale (p,)."""
-        shared = self.shared.of(scale, self)
-        if shared is None:
-            return super().kernel(scale)
-        part = shared[self.index[:, None], self.index] * np.outer(self.root, self.root)
-        return self.project(self.project(part).T)
+    def is_partition(self, n: int) -> bool:
+        """Return whether each of n rows is either trained or tested on, once."""
+        counts = np.bincount(self.train, minlength=n) + np.bincount(self.test, minlength=n)
+        return bool(np.all(counts == 1))
 
 
-def consecutive(rows: NDArray) -> NDArray | slice:
-    """Return the rows (k,) as a slice, which copies nothing, where they are one."""
-    if len(rows) and np.array_equal(rows, np.arange(rows[0], rows[0] + len(rows))):
-        return slice(rows[0], rows[0] + len(rows))
-    return rows
+@dataclass(frozen=True)
+class FoldProblem:
+    """What a fold is fitted and scored on.
+
+    `train` and `test` are the moments of its rows, None where there are too many features. `fold`
+    and `data` are None where there are no rows.
+    """
+
+    train: Moments | None
+    test: Moments | None
+    fold: Fold | None = None
+    data: Data | None = None
+
+    @property
+    def on_rows(self) -> Callable[[], RowDesign] | None:
+        """How to pose the problem on the training rows, None without rows."""
+        if self.data is None or self.fold is None:
+            return None
+        data, train = self.data, self.fold.train
+        return lambda: data.design(train)
+
+    def problem(self, fit_intercept: bool) -> Problem:
+        """Return the problem of the training rows."""
+        if self.train is not None:
+            return self.train.problem(fit_intercept)
+        assert self.on_rows is not None
+        return self.on_rows()
 
 
-def merge(parts: Iterable[Moments | None]) -> Moments | None:
-    """Return the moments of the rows of all parts; None of those that are none."""
-    present = [part for part in parts if part is not None]
-    return reduce(add, present) if present else None
+@dataclass(frozen=True)
+class FoldBatch:
+    """Consecutive folds with disjoint test sets, and the rows (k,) that train all of them."""
+
+    folds: list[Fold]
+    common: NDArray
+
+    def problems(self, data: Data) -> tuple[list[FoldProblem], Moments | None]:
+        """Return the problems of the folds on their moments, and the moments of all rows."""
+        tests = [data.moments(fold.test) for fold in self.folds]
+        common = data.moments(self.common)
+        if len(self.folds) == 1:
+            return [FoldProblem(common, tests[0], self.folds[0], data)], None
+        trains = without_each(tests, common)
+        parts = zip(trains, tests, self.folds, strict=True)
+        return [FoldProblem(*part, data) for part in parts], merge([common, *tests])
+
+
+def batches(folds: Sequence[Fold], n: int) -> Iterator[FoldBatch]:
+    """Yield the folds of n rows in batches that can share moments."""
+    batch: list[Fold] = []
+    taken = np.zeros(n, dtype=bool)
+    shares = False
+    for fold in folds:
+        is_partition = fold.is_partition(n)
+        if batch and not (shares and is_partition and not np.any(taken[fold.test])):
+            yield FoldBatch(batch, _common(batch, taken))
+            batch, taken = [], np.zeros(n, dtype=bool)
+        shares = is_partition
+        batch.append(fold)
+        taken[fold.test] = True
+    yield FoldBatch(batch, _common(batch, taken))
+
+
+def _common(batch: list[Fold], taken: NDArray) -> NDArray:
+    """Return the rows (k,) that train all folds of a batch, whose test rows are `taken` (n,)."""
+    return batch[0].train if len(batch) == 1 else np.flatnonzero(~taken)
 
 
 def checked_folds(splits: Iterable, data: Data) -> list[Fold]:
     """Return the folds of (train, test) indices or masks of the rows."""
     rows, folds = np.arange(len(data.y)), []
-    counted = np.ones(len(rows), dtype=bool) if data.weights is None else data.weights > 0
     for k, (train, test) in enumerate(splits):
-        fold = Fold(np.bincount(rows[train], minlength=len(rows)), rows[test])
-        for role, concerned in ("train", fold.counts > 0), ("test", fold.tests):
-            if not np.any(concerned & counted):
+        fold = Fold(rows[train], rows[test])
+        for role, concerned in ("train", fold.train), ("test", fold.test):
+            if not np.any(data.counted[concerned]):
                 raise ValueError(f"Fold {k} of cv has no row of positive weight to {role} on.")
         folds.append(fold)
     if not folds:
@@ -219,92 +168,44 @@ def checked_folds(splits: Iterable, data: Data) -> list[Fold]:
     return folds
 
 
-@dataclass(frozen=True)
-class Group:
-    """Consecutive folds whose test sets are disjoint, and the rows that train all of them."""
+def fold_problems(
+    folds: Sequence[Fold], data: Data
+) -> tuple[Iterator[FoldProblem], Moments | None]:
+    """Return the problems of the folds, and the moments of all rows if those come along."""
+    n, p = data.X.shape
+    fewest = min(np.count_nonzero(data.counted[fold.train]) for fold in folds)
+    fits = p <= min(fewest, MOMENTS_SIDE) and 8 * p * p * len(folds) <= MOMENTS_BYTES
+    if not fits:
+        return (FoldProblem(None, None, fold, data) for fold in folds), None
+    first, *others = batches(folds, n)
+    problems, whole = first.problems(data)
 
-    folds: list[Fold]
-    common: NDArray
+    def each() -> Iterator[FoldProblem]:
+        yield from problems
+        for batch in others:
+            yield from batch.problems(data)[0]
 
-    def blocks(self, data: Data) -> list[Moments | None]:
-        """Return the moments of the folds' test rows, which train the other folds; last, `common`.
-
-        A fold alone is trained on the common rows only.
-        """
-        tests = [data.moments(f.test) for f in self.folds] if len(self.folds) > 1 else [None]
-        return [*tests, data.moments(self.common)]
-
-
-def groups(folds: Sequence[Fold]) -> Iterator[Group]:
-    """Yield the folds in groups that can share blocks."""
-    rows = np.arange(len(folds[0].counts))
-    group: list[Fold] = []
-    taken = np.zeros(len(rows), dtype=bool)
-    for fold in folds:
-        if group and not (
-            group[0].trains_on_the_others
-            and fold.trains_on_the_others
-            and not np.any(taken & fold.tests)
-        ):
-            yield Group(group, _common(group, rows, taken))
-            group, taken = [], np.zeros(len(rows), dtype=bool)
-        group.append(fold)
-        taken = taken | fold.tests
-    yield Group(group, _common(group, rows, taken))
+    return each(), whole
 
 
-def _common(group: list[Fold], rows: NDArray, taken: NDArray) -> NDArray:
-    """Return the rows (k,), repeated as often as they count, that train all folds of a group."""
-    return np.repeat(rows, group[0].counts) if len(group) == 1 else rows[~taken]
+def merge(parts: Iterable[Moments | None]) -> Moments | None:
+    """Return the moments of the rows of all parts, or None if there are none."""
+    present = [part for part in parts if part is not None]
+    return reduce(add, present) if present else None
 
 
-def without_each(blocks: list[Moments | None], rest: Moments | None) -> Iterator[Moments]:
-    """Yield `rest` merged with all blocks but one, leaving out each in turn."""
-    if len(blocks) == 1:
-        yield rest
+def without_each(parts: Sequence[Moments | None], common: Moments | None) -> Iterator[Any]:
+    """Yield `common` merged with all parts but one, leaving out each in turn."""
+    if len(parts) == 1:
+        yield common
         return
-    half = len(blocks) // 2
-    yield from without_each(blocks[:half], merge([rest, *blocks[half:]]))
-    yield from without_each(blocks[half:], merge([rest, *blocks[:half]]))
+    half = len(parts) // 2
+    yield from without_each(parts[:half], merge([common, *parts[half:]]))
+    yield from without_each(parts[half:], merge([common, *parts[:half]]))
 
 
-class TrainingViews:
-    """The views of the training rows of folds, and that of all rows, of one kind."""
-
-    def __init__(self, data: Data, whole: Rows, folds: Sequence[Fold]) -> None:
-        self.data, self.folds = data, folds
-        self.rows = data.sharing(whole, data.weights)
-        p = data.X.shape[1]
-        counted = slice(None) if data.weights is None else data.weights > 0
-        trained = [np.count_nonzero(fold.counts[counted]) for fold in folds]
-        fewest = min([np.count_nonzero(whole.counted), *trained])
-        held = 8 * p * p * len(folds)
-        self.uses_moments = moments_suffice((fewest, p)) and held <= MOMENTS_BYTES
-        self._groups = list(groups(folds)) if folds else []
-
-    @cached_property
-    def _first_blocks(self) -> list[Moments | None]:
-        """The blocks of the first group."""
-        return self._groups[0].blocks(self.data)
-
-    @cached_property
-    def whole(self) -> Any:
-        """The view of all rows."""
-        if not self.uses_moments:
-            return self.rows
-        if self._groups and len(self._groups[0].folds) > 1:
-            return self._finish(merge(self._first_blocks))
-        return MomentsView.from_rows(self.rows)
-
-    def __iter__(self) -> Iterator[Any]:
-        """Yield the view of the training rows of each fold."""
-        if not self.uses_moments:
-            yield from (self.data.view(fold.counts) for fold in self.folds)
-            return
-        for k, group in enumerate(self._groups):
-            *blocks, rest = group.blocks(self.data) if k else self._first_blocks
-            yield from map(self._finish, without_each(blocks, rest))
-
-    def _finish(self, moments: Moments) -> MomentsView:
-        """Return the moments about what the fit is about."""
-        return moments.view(self.data.fit_intercept)
+def consecutive(rows: NDArray) -> NDArray | slice:
+    """Return the rows (k,) as a slice, which copies nothing, where they are one."""
+    if len(rows) and np.array_equal(rows, np.arange(rows[0], rows[0] + len(rows))):
+        return slice(rows[0], rows[0] + len(rows))
+    return rows

@@ -7,10 +7,10 @@ from typing import ClassVar
 from sklearn.utils._param_validation import StrOptions
 
 from ..linear.l2 import L2Regressor
+from ..problem.design import RowDesign
 from .criteria import by_gcv
-from .cv import CV_CONSTRAINTS, GRID, BaseCV
+from .cv import CV_CONSTRAINTS, GRID, BaseCV, Search
 from .scores import Scores
-from .search import Search
 
 
 class L2RegressorCV(BaseCV):
@@ -34,13 +34,17 @@ class L2RegressorCV(BaseCV):
         "min" takes the value of the best mean score, "1se" the largest within one standard error of
         it: the most regularised that does as well, as far as the folds can tell.
     criterion : {"gcv"}, default=None
-        Choose by generalised cross-validation of the fits to all data ([2]_), in place of folds. A
-        row of weight 2 counts as two.
+        Choose by generalised cross-validation of the fits to all data ([2]_), in place of folds.
+        Only the ratios of the weights matter.
+    per_target : bool, default=False
+        Whether each target gets a value of its own, by leaving one out or `criterion`. The chosen
+        values are then arrays of shape (n_targets,).
     scoring : str or callable, default=None
         What to choose by, the larger the better: a name of scikit-learn's, or a function
-        `scorer(estimator, X, y)`, which may call `estimator.predict(X)`. None: the mean squared
-        error. It is given the `sample_weight` of the rows, if there is one. When leaving one out,
-        it scores the predictions of all rows at once.
+        `scorer(estimator, X, y)` of a fitted `L2Regressor` and the test rows. None: the mean
+        squared error. It is given the `sample_weight` of the rows, if there is one and it takes it.
+        When leaving one out, it scores the predictions of all rows at once: its estimator predicts
+        them, and has no coefficients.
     n_jobs : int, default=None
         Number of threads over the folds. None: 1, but for a `joblib.parallel_config` context.
     verbose : int, default=0
@@ -60,11 +64,11 @@ class L2RegressorCV(BaseCV):
 
     Attributes
     ----------
-    l2_lambda_ : float
+    l2_lambda_ : float or ndarray of shape (n_targets,)
         The chosen value.
     lambdas_ : ndarray of shape (n_values,)
         The grid, from the largest down.
-    lambda_min_, lambda_1se_ : float
+    lambda_min_, lambda_1se_ : float or ndarray of shape (n_targets,)
         What either `selection` would choose. `lambda_1se_` is missing where there is no standard
         error: with a criterion, with a single fold, when leaving one out with `scoring`.
     mse_path_ : ndarray of shape (n_values, n_folds)
@@ -74,12 +78,15 @@ class L2RegressorCV(BaseCV):
     mse_mean_, mse_se_ : ndarray of shape (n_values,)
         Its mean over folds, and the standard error of that. When leaving one out each row is a fold
         of its weight.
+    max_fold_gap_ : float
+        The largest duality gap of the fits to the folds, relative to half the variance of their
+        targets. Only with folds.
     score_path_ : ndarray of shape (n_values, n_folds)
         The scores; of shape (n_values, 1) when leaving one out. Only with `scoring`.
     criterion_path_ : ndarray of shape (n_values,)
         The criterion, averaged over targets. Only with `criterion`.
     coef_path_ : ndarray of shape (n_values, n_features) or (n_values, n_targets, n_features)
-        The coefficients of all data at every value.
+        The coefficients of all data at every value, computed when asked for.
     intercept_path_ : ndarray of shape (n_values,) or (n_values, n_targets)
         The intercepts that go with them.
     coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
@@ -136,6 +143,7 @@ class L2RegressorCV(BaseCV):
         **CV_CONSTRAINTS,
         "lambdas": GRID,
         "criterion": [StrOptions({"gcv"}), None],
+        "per_target": ["boolean"],
     }
 
     def __init__(
@@ -146,6 +154,7 @@ class L2RegressorCV(BaseCV):
         cv=None,
         selection="min",
         criterion=None,
+        per_target=False,
         scoring=None,
         n_jobs=None,
         verbose=0,
@@ -160,6 +169,7 @@ class L2RegressorCV(BaseCV):
         self.cv = cv
         self.selection = selection
         self.criterion = criterion
+        self.per_target = per_target
         self.scoring = scoring
         self.n_jobs = n_jobs
         self.verbose = verbose
@@ -173,10 +183,5 @@ class L2RegressorCV(BaseCV):
     def _is_quadratic(self) -> bool:
         return not self.positive
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        if self.criterion is not None and self.positive:
-            raise ValueError("criterion='gcv' does not support positive=True; use cv=5.")
-
-    def _by_criterion(self, search: Search) -> Scores:
-        return by_gcv(search.family, search.data, search.rows, search.values, search.coefs)
+    def _by_criterion(self, search: Search, design: RowDesign) -> Scores:
+        return by_gcv(search.path, design, search.values)

@@ -1,30 +1,29 @@
 """`regularization_path`: the coefficients at every strength, each certified on the data.
 
 A path goes down from the most regularised value, see `grids.py` for where it starts and
-`family.py` for how it goes on. Where there are few features it is solved on the moments of the
-data, where a value costs p^2; what comes out is certified on the data, and solved again there where
-the moments were not accurate enough.
+`path_problem.py` for how it goes on. On tables it is solved on the moments of the data, where a
+value costs p^2; what comes out is certified on the data, and solved again there where the moments
+were not accurate enough.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from .. import solvers
-from .._solution import Solution, warn_not_converged
+from .._solution import warn_not_converged
 from ..linear.base import BaseRegularized, cast
-from ..problem.moments_view import MomentsView
-from ..problem.rows import Rows
-from ..solvers.spectral import chunks
+from ..problem.design import RowDesign
+from ..problem.validation import as_floats
+from ..solvers import table
+from ..solvers.pivoting import Path
 from . import grids
-from .family import Family, moments_suffice
+from .folds import MOMENTS_SIDE
+from .path_problem import PathProblem, PathSolution
 
 
 @dataclass(frozen=True)
@@ -49,9 +48,17 @@ class RegularizationPath:
         The certificates, in units of the objective: bounds on how far it is above its minimum.
         Evaluated on the data in float64.
     n_iters : ndarray of shape (m,)
-        Newton steps or refinements taken at each value.
+        Steps taken to each value: kinks of an exact path, or those of the solver.
     feature_names : ndarray of shape (n_features,) or None
         The names of the features, if X had string column names.
+    knots : ndarray of shape (n_knots,), list of them, or None
+        The kinks of an exact lasso path: the values of `l1_lambda` at which a feature enters or
+        leaves, descending from the first to the last of `values`; between them every coefficient is
+        linear. With several targets a list, one per target. None where the path is no lasso (an
+        `L2Regressor`, dropout), where its features are more than 300 and its rows more than 500,
+        or more than its features (it went by the working set), and with `solver` other than "auto".
+    entered : ndarray of shape (n_knots,), list of them, or None
+        For each kink the feature j that enters there, or -j - 1 if it leaves.
 
     See Also
     --------
@@ -78,6 +85,103 @@ class RegularizationPath:
     dual_gaps: NDArray
     n_iters: NDArray
     feature_names: NDArray | None = None
+    knots: Any = None
+    entered: Any = None
+    _source: _Source | None = field(default=None, repr=False, compare=False)
+
+    def at(self, values):
+        """Return the path at other values of the parameter, with their certificates.
+
+        Between the kinks of an exact lasso path they are interpolated, and exact; elsewhere they
+        are solved for.
+
+        Parameters
+        ----------
+        values : float or array-like of shape (m,)
+            The values; they are sorted, and repeated ones are taken once.
+
+        Returns
+        -------
+        path : RegularizationPath
+            What `regularization_path` returns for these values.
+
+        Raises
+        ------
+        ValueError
+            For values that the parameter cannot take.
+
+        Warns
+        -----
+        ConvergenceWarning
+            As `regularization_path`.
+        """
+        values = np.atleast_1d(as_floats(values, "values", ensure_min_samples=0))
+        return self._source.path(values, "values")
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The problem that a path solves, on what it is solved on and on the rows."""
+
+    model: BaseRegularized
+    problem: PathProblem
+    on_rows: PathProblem
+    dtype: Any
+
+    def path(self, values: NDArray, name: str) -> RegularizationPath:
+        """Return the path at the user's values (m,)."""
+        values = self.problem.parameter.checked(values, name)
+        found = self._certified(values)
+        problem = self.on_rows.problem
+        path = RegularizationPath(
+            parameter=self.model._path_parameter,
+            values=values,
+            coefs=cast(found.coefs, self.dtype, "coefficients"),
+            intercepts=cast(problem.intercept(found.coefs), self.dtype, "intercepts"),
+            dual_gaps=found.dual_gaps,
+            n_iters=found.n_iters,
+            feature_names=getattr(self.model, "feature_names_in_", None),
+            _source=self,
+        )
+        _warn_of_the_worst(self.on_rows, values, found)
+        return self._with_knots(path)
+
+    def _certified(self, values: NDArray) -> PathSolution:
+        """Return the solutions at the values (m,), certified on the rows."""
+        rows = self.on_rows
+        found = self.problem.trace(values, lambda: rows)
+        if self.problem is rows:
+            return found
+        rest = np.flatnonzero(~found.alone)
+        gaps = found.dual_gaps
+        gaps[rest] = rows.gaps(values[rest], found.coefs[rest])
+        within = gaps <= self.model.tol * 0.5 * rows.problem.target_norm2
+        for k in rest[~within[rest].all(axis=tuple(range(1, within.ndim)))]:
+            solution = rows.solve(values[k], found.coefs[k])
+            found.coefs[k], gaps[k] = solution.coef, solution.dual_gap
+            found.n_iters[k], found.solvers[k] = solution.n_iter, solution.solver
+        return found
+
+    def _with_knots(self, path: RegularizationPath) -> RegularizationPath:
+        """Return the path with its kinks, where it has them."""
+        if self.problem.paths is None:
+            return path
+        kept = np.flatnonzero(~self.problem.unit.excluded)
+        kinks = [_kinks(target, kept, path.values) for target in self.problem.paths]
+        knots, entered = (list(part) for part in zip(*kinks, strict=True))
+        if path.coefs.ndim == 2:
+            return replace(path, knots=knots[0], entered=entered[0])
+        return replace(path, knots=knots, entered=entered)
+
+
+def _kinks(path: Path, kept: NDArray, values: NDArray) -> tuple[NDArray, NDArray]:
+    """Return the kinks (k,) between the first and the last value, and what happens there (k,)."""
+    between = (path.knots >= values[-1]) & (path.knots <= values[0] * (1.0 + 1e-12))
+    inside = (path.features < len(kept)) & between
+    features = path.features[inside]
+    names = kept[np.maximum(features, ~features)]
+    entered = np.where(features >= 0, names, ~names)
+    return path.knots[inside], entered
 
 
 def regularization_path(
@@ -144,8 +248,10 @@ def regularization_path(
     For n samples and p features, the path of L2 strengths or dropout rates takes one
     eigendecomposition of the smaller of the p x p and the n x n side, and each value min(n, p) p
     operations. Where there is none that all values share (some feature bears another ridge too
-    and p > n, for instance) each value is a fit of its own. Lasso paths start each value from the
-    one before.
+    and p > n, for instance) each value is a fit of its own. A lasso path is piecewise linear: on
+    tables of up to 300 columns it is followed from kink to kink on the Gram matrix, and with more
+    columns than rows, of which there are up to 500, along the rows ([3]_); the values are
+    interpolated between. Larger lasso paths start each value from the one before.
 
     References
     ----------
@@ -153,6 +259,8 @@ def regularization_path(
        sections 3.4.1 and 18.3.5.
     .. [2] J. Friedman, T. Hastie & R. Tibshirani (2010). Regularization paths for generalized
        linear models via coordinate descent. Journal of Statistical Software 33.
+    .. [3] M. R. Osborne, B. Presnell & B. A. Turlach (2000). A new approach to variable selection
+       in least squares problems. IMA Journal of Numerical Analysis 20.
 
     Examples
     --------
@@ -166,30 +274,26 @@ def regularization_path(
     (5, 10)
     >>> (path.coefs != 0).sum(axis=1)
     array([ 0,  4,  7,  9, 10])
+    >>> path.knots[:3].round(2), path.entered[:3]
+    (array([2.15, 2.01, 1.02]), array([2, 8, 3]))
+    >>> bool(path.at(1.0).dual_gaps[0] < 1e-9)
+    True
     """
     model = _checked_model(estimator)
-    axis = grids.AXES[model._path_parameter]
+    parameter = grids.PARAMETERS[model._path_parameter]
     grids.check_size(n_values, eps)
     if values is not None:
-        values = grids.checked(axis, values, "values")
+        values = parameter.checked(values, "values")
     X, y, weights = model._check_data(X, y, sample_weight)
-    data = Family(model, Rows.from_data(X, y, weights, model.fit_intercept))
-    solvers.check(model.solver, data.unit, data.view)
+    design = RowDesign.from_data(X, y, weights, model.fit_intercept)
+    takes_moments = model.solver == "auto" or not table.SOLVERS[model.solver].rows
+    reduces = takes_moments and design.n_features <= min(design.shape[0], MOMENTS_SIDE)
+    problem = PathProblem(model, design.moments() if reduces else design)
+    rows = problem.posed_on(design)
+    table.check(model.solver, design, rows.unit)
     if values is None:
-        values = data.grid(n_values, eps)
-    found = list(_certified(model, data, values))
-    coefs = np.array([solution.coef for solution, _ in found])
-    path = RegularizationPath(
-        parameter=model._path_parameter,
-        values=values,
-        coefs=cast(coefs, X.dtype, "coefficients"),
-        intercepts=cast(data.view.intercept(coefs), X.dtype, "intercepts"),
-        dual_gaps=np.array([solution.dual_gap for solution, _ in found]),
-        n_iters=np.array([solution.n_iter for solution, _ in found]),
-        feature_names=getattr(model, "feature_names_in_", None),
-    )
-    _warn_of_the_worst(data, values, found)
-    return path
+        values = rows.grid(n_values, eps)
+    return _Source(model, problem, rows, X.dtype).path(values, "values")
 
 
 def _checked_model(estimator: Any) -> BaseRegularized:
@@ -201,40 +305,17 @@ def _checked_model(estimator: Any) -> BaseRegularized:
         )
     model = clone(estimator)
     model._validate_params()
-    if model.solver != "auto" and not solvers.SOLVERS[model.solver].exact:
+    if model.solver != "auto" and not table.SOLVERS[model.solver].exact:
         raise ValueError(f"solver={model.solver!r} does not support paths; use solver='auto'.")
     return model
 
 
-def _certified(
-    model: BaseRegularized, data: Family, values: NDArray
-) -> Iterator[tuple[Solution, str]]:
-    """Yield the solution at each of the values (m,), certified on the data, and who found it."""
-    takes_moments = model.solver == "auto" or not solvers.SOLVERS[model.solver].rows
-    if not (takes_moments and moments_suffice(data.view.shape)):
-        yield from data.solutions(values)
-        return
-    reduced = Family(model, MomentsView.from_rows(data.view), data.view)
-    found = reduced.solutions(values)
-    for some in chunks(data.view, len(values)):
-        batch = list(islice(found, some.stop - some.start))
-        gaps = data.gaps(values[some], np.array([solution.coef for solution, _ in batch]))
-        for value, (solution, name), gap in zip(values[some], batch, gaps, strict=True):
-            certified = replace(solution, dual_gap=gap)
-            # Without a penalty the answer is one of minimum norm, to which the gap is blind.
-            if value > 0 and certified.is_within(model.tol, data.view.target_norm2):
-                yield certified, name
-            else:
-                yield data.solve(value, solution.coef)
-
-
-def _warn_of_the_worst(data: Family, values: NDArray, found: list[tuple[Solution, str]]) -> None:
+def _warn_of_the_worst(problem: PathProblem, values: NDArray, found: PathSolution) -> None:
     """Warn once if relative gaps are above tol, of the largest."""
-    tol, target_norm2 = data.settings.tol, data.view.target_norm2
-    gaps = np.array([solution.relative_gap(target_norm2) for solution, _ in found])
+    tol, target_norm2 = problem.settings.tol, problem.problem.target_norm2
+    gaps = np.array([found[k].relative_gap(target_norm2) for k in range(len(values))])
     if np.any(gaps > tol):
         worst = int(np.argmax(gaps))
-        solution, name = found[worst]
         where = f"{np.count_nonzero(gaps > tol)} of {len(values)} values: at {values[worst]:.3g} "
-        remedy = solvers.SOLVERS[name].remedy
-        warn_not_converged(solution, target_norm2, tol, name, remedy, where)
+        remedy = table.remedy(found.solvers[worst], problem.problem)
+        warn_not_converged(found[worst], target_norm2, tol, remedy, where)

@@ -1,51 +1,63 @@
 """Scores of the values of a grid on rows that their fits have not seen: by folds, or one by one.
 
 The mean squared error is weighted by the sample weights within a fold, and averaged plainly over
-folds, as scikit-learn's estimators do, and over targets. With a scorer of the user's, its negative
-is the loss to choose by. Of rows left out one by one, each is a fold of its weight, and a scorer
-gets the predictions of all of them at once, as in scikit-learn's `RidgeCV`.
+folds, as scikit-learn's estimators do, and over targets. From the moments of a fold's test rows it
+is, for coefficients w and the distances of their means from those of the training rows,
+
+    mse(w) = |b - A w|^2 about their own means + (distance of y - distance of X . w)^2.
+
+A scorer of the user's is given the fitted regressor and the rows; its negative is the loss to
+choose by. When rows are left out one by one, each is a fold of its weight, and a scorer gets the
+predictions of all of them at once, as in scikit-learn's `RidgeCV`.
 """
 
 from __future__ import annotations
 
+import inspect
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from copy import copy
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
-from .._solution import Solution
-from .callbacks import Watch
+from ..linear.base import BaseRegularized
+from ..problem.design import RowDesign
+from ..problem.moments import Moments
+from ..problem.protocol import Problem
+from .callbacks import FoldProgress
 from .choosing import fold_statistics
-from .family import Family
-from .folds import CHUNK_BYTES, Data, Fold, SharingRows, TrainingViews
-from .loo import left_out_errors
+from .folds import Data, FoldProblem
+from .leave_one_out import left_out, left_out_errors
+from .path_problem import PathProblem
 
-WORST = 1e70  # an error that none is worse than: beyond, the spread of the squares overflows
+CHUNK_BYTES = 2**25  # of coefficients and predictions held at a time
+DIGITS = 1e-6  # of the target's variance: errors below it lose digits in moments, not on rows
 
 
 @dataclass(frozen=True)
 class Scores:
     """The loss (m,) of the values, to be minimised, its standard error (m,) if it has one.
 
-    `attributes` are what the fitted estimator shows of them, by their names; `gap` is the largest
-    relative duality gap of the fits.
+    `attributes` are what the fitted estimator shows of them, by their names, and `by_target` are
+    loss and standard error (m, n_targets) where each target may choose for itself.
     """
 
     loss: NDArray
     se: NDArray | None
-    attributes: dict[str, NDArray] = field(default_factory=dict)
-    gap: float = 0.0
+    attributes: dict[str, Any] = field(default_factory=dict)
+    by_target: tuple[NDArray, NDArray | None] | None = None
 
 
 class HeldOut(RegressorMixin, BaseEstimator):
-    """What a scorer is given: it predicts the predictions that are its X."""
+    """What a scorer is given for rows left out one by one: it predicts its X."""
 
     def __sklearn_is_fitted__(self):
         return True
@@ -63,145 +75,160 @@ class Scorer:
     params: dict[str, Any]
     n: int
 
-    def __call__(self, y: NDArray, predictions: NDArray, rows: NDArray) -> float:
-        """Return the score of predictions (..., k) of y (k, ...) on the rows (k,)."""
+    @classmethod
+    def of(cls, score: Callable[..., float], params: dict[str, Any], n: int) -> Scorer:
+        """Return the scorer, without weights if it takes none."""
+        # What scikit-learn makes of a metric takes any weights; whether the metric takes them it
+        # only says in its private attribute.
+        function = getattr(score, "_score_func", score)
+        taken = inspect.signature(function).parameters.values()
+        if not any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in taken):
+            params = {name: value for name, value in params.items() if name != "sample_weight"}
+        return cls(score, params, n)
+
+    def __call__(self, estimator: BaseEstimator, X: Any, y: NDArray, rows: NDArray) -> float:
+        """Return the score of a fitted estimator on X (k, ...) and y (k, ...), the rows (k,)."""
         per_row = {
             name: np.asarray(value)[rows] if np.shape(value)[:1] == (self.n,) else value
             for name, value in self.params.items()
         }
-        return self.score(HeldOut(), predictions.T, y, **per_row)
+        return self.score(estimator, X, y, **per_row)
+
+
+@dataclass(frozen=True)
+class FoldScores:
+    """The mean squared errors (m,) of one fold, the user's scores (m,), the largest gap."""
+
+    mse: NDArray
+    scores: list[float]
+    gap: float
 
 
 def by_folds(
-    model: Any,
-    views: TrainingViews,
+    model: BaseRegularized,
+    folds: Iterable[FoldProblem],
     values: NDArray,
     scorer: Scorer | None,
     n_jobs: int | None,
-    watch: Watch,
+    progress: FoldProgress | None,
 ) -> Scores:
     """Score the values (m,) of the path of `model` on each of the folds."""
-    jobs = (
-        delayed(_score_fold)(model, views.data, view, fold, values, scorer, watch, k)
-        for k, (view, fold) in enumerate(zip(views, views.folds, strict=True))
-    )
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), progress.folds() if progress else nullcontext():
         # Coordinate descent silences this itself, but filters are not the threads' own.
         warnings.filterwarnings("ignore", "Objective did not converge", ConvergenceWarning)
-        with watch.folds():
-            results = Parallel(n_jobs=n_jobs, prefer="threads")(jobs)
-    errors, scores, gaps = zip(*results, strict=True)
-    mse_path = np.array(errors).T
+        jobs = enumerate(folds)
+        if effective_n_jobs(n_jobs) == 1:
+            found = [_score_fold(model, fold, values, scorer, progress, k) for k, fold in jobs]
+        else:
+            found = Parallel(n_jobs=n_jobs, prefer="threads")(
+                delayed(_score_fold)(model, fold, values, scorer, progress, k) for k, fold in jobs
+            )
+    mse_path = np.array([fold.mse for fold in found]).T
     mean, se = fold_statistics(mse_path)
-    attributes = {"mse_path_": mse_path, "mse_mean_": mean, "mse_se_": se}
+    attributes: dict[str, Any] = {"mse_path_": mse_path, "mse_mean_": mean, "mse_se_": se}
+    attributes["max_fold_gap_"] = max(fold.gap for fold in found)
     if scorer is not None:
-        attributes["score_path_"] = np.array(scores).T
+        attributes["score_path_"] = np.array([fold.scores for fold in found]).T
         mean, se = fold_statistics(-attributes["score_path_"])
-    return Scores(mean, se if len(views.folds) > 1 else None, attributes, max(gaps))
+    return Scores(mean, se if len(found) > 1 else None, attributes)
 
 
 def _score_fold(
-    model: Any,
-    data: Data,
-    view: Any,
-    fold: Fold,
+    model: BaseRegularized,
+    fold: FoldProblem,
     values: NDArray,
     scorer: Scorer | None,
-    watch: Watch,
+    progress: FoldProgress | None,
     k: int,
-) -> tuple[NDArray, list[float], float]:
-    """Return the mean squared errors (m,) and scores of a fold, and the largest relative gap."""
-    weights = None if data.weights is None else _of_largest(data.weights[fold.test])
-    y, errors, scores, gap = data.y[fold.test], [], [], 0.0
-    with watch.fold(k):
-        solutions = Family(model, view).certified(
-            values, lambda: Family(model, data.view(fold.counts), view)
-        )
-        for some in _chunks(solutions, data.size_of(fold.test)):
-            coefs = np.array([solution.coef for solution in some])
-            with np.errstate(over="ignore", invalid="ignore"):  # of the worst
-                predictions = data.predictions(fold.test, coefs, view.intercept(coefs))
-            errors.extend(np.average(_squares(y.T - predictions), axis=-1, weights=weights))
-            gaps = np.array([solution.dual_gap for solution in some])
-            gap = max(gap, Solution(coefs, gaps, 1).relative_gap(view.target_norm2))
+) -> FoldScores:
+    """Return the scores of the values (m,) on fold number k."""
+    errors, scores, gap = [], [], 0.0
+    with progress.fold(k) if progress else nullcontext():
+        path = PathProblem(model, fold.problem(model.fit_intercept))
+        make = fold.on_rows
+        on_rows = (lambda: PathProblem(model, make())) if fold.train is not None and make else None
+        size = 8 * int(np.prod(path.problem.coef_shape))
+        step = max(1, CHUNK_BYTES // size)
+        for start in range(0, len(values), step):
+            found = path.trace(values[start : start + step], on_rows)
+            gap = max(gap, found.gap)
+            errors.append(_errors(fold, path.problem, found.coefs))
             if scorer is not None:
-                scores.extend(scorer(y, held_out, fold.test) for held_out in predictions)
-    return np.array(errors), scores, gap
+                scores += _user_scores(model, fold, path.problem, found.coefs, scorer)
+    return FoldScores(np.concatenate(errors), scores, gap)
+
+
+def _errors(fold: FoldProblem, problem: Problem, coefs: NDArray) -> NDArray:
+    """Return the mean squared errors (m,) on the test rows of coefs (m, ..., p)."""
+    if fold.train is not None and fold.test is not None:
+        errors = _errors_of_moments(fold.train, fold.test, coefs, problem.fit_intercept)
+        if fold.data is None or np.min(errors) > DIGITS * np.max(fold.test.target_norm2):
+            return errors.reshape(len(errors), -1).mean(axis=1)
+    assert fold.data is not None
+    assert fold.fold is not None
+    data, test = fold.data, fold.fold.test
+    predictions = data.predictions(test, coefs, problem.intercept(coefs))
+    squares = np.square(data.y[test].T - predictions)
+    weights = data.weights_of(test)
+    errors = squares.mean(axis=-1) if weights is None else squares @ (weights / weights.sum())
+    return errors.reshape(len(errors), -1).mean(axis=1)
+
+
+def _errors_of_moments(
+    train: Moments, test: Moments, coefs: NDArray, fit_intercept: bool
+) -> NDArray:
+    """Return the errors (m, ...) of coefs (m, ..., p) on the rows of `test`."""
+    errors = test.problem(fit_intercept).evaluate(coefs)[1]
+    if fit_intercept:
+        delta, target_delta = train.distance(test)
+        errors = errors + np.square(target_delta - coefs @ delta)
+    return errors
+
+
+def _user_scores(
+    model: BaseRegularized, fold: FoldProblem, problem: Problem, coefs: NDArray, scorer: Scorer
+) -> list[float]:
+    """Return the user's scores of coefs (m, ..., p) on the test rows."""
+    assert fold.data is not None
+    assert fold.fold is not None
+    test = fold.fold.test
+    X, y = fold.data.X[test], fold.data.y[test]
+    scores = []
+    for coef, intercept in zip(coefs, problem.intercept(coefs), strict=True):
+        fitted = copy(model)
+        fitted.coef_, fitted.intercept_ = coef, intercept[()]
+        fitted.n_features_in_ = X.shape[1]
+        scores.append(scorer(fitted, X, y, test))
+    return scores
 
 
 def by_leaving_one_out(
-    family: Family,
-    data: Data,
-    rows: SharingRows,
-    values: NDArray,
-    scorer: Scorer | None,
-    path: tuple[NDArray, NDArray],
+    path: PathProblem, design: RowDesign, data: Data, values: NDArray, scorer: Scorer | None
 ) -> Scores:
     """Score the values (m,) by the errors on rows left out; one score of the user's is of all rows.
 
-    `path` are the coefs (m, ..., p) and intercepts (m, ...): what predicts rows of weight zero.
+    A row of weight zero, which no fit has seen, is predicted by the fit to all others.
     """
-    n = len(data.y)
-    weights = np.ones(n) if data.weights is None else _of_largest(data.weights)
-    statistics, scores = _Running(len(values)), []
-    size = len(values) if scorer is None else max(1, CHUNK_BYTES // data.size_of(data.y))
-    for start in range(0, len(values), size):
-        chunk = slice(start, start + size)
-        every, held_out = np.arange(n), None
-        if scorer is not None:
-            without = np.flatnonzero(weights == 0)
-            held_out = np.empty((len(values[chunk]), *path[1].shape[1:], n))
-            held_out[..., without] = data.predictions(without, *(part[chunk] for part in path))
-        for ks, some, errors in left_out_errors(family, data, rows, values[chunk]):
-            statistics.add(start + ks, _squares(errors), weights[some])
-            if scorer is not None:
-                for k, error in zip(ks, errors, strict=True):
-                    held_out[k][..., some] = data.y[some].T - error
-        if scorer is not None:
-            scores.extend(scorer(data.y, predictions, every) for predictions in held_out)
-    mean, se = statistics.mean, statistics.standard_error(data.n_counted)
-    attributes = {"mse_path_": mean[:, None], "mse_mean_": mean, "mse_se_": se}
+    ts = path.parameter.strength(values)
+    found = left_out(design, path.ridge_path, ts)
+    attributes = {"mse_path_": found.mean[:, None], "mse_mean_": found.mean, "mse_se_": found.se}
     if scorer is None:
-        return Scores(mean, se, attributes)
-    attributes["score_path_"] = np.array(scores)[:, None]
-    return Scores(-np.array(scores), None, attributes)
-
-
-class _Running:
-    """Weighted means of m quantities and their spread, of rows that come in blocks."""
-
-    def __init__(self, m: int) -> None:
-        self.weight, self.mean, self.spread = np.zeros((3, m))
-
-    def add(self, ks: NDArray, values: NDArray, weights: NDArray) -> None:
-        """Take in the values (k, r) of the quantities ks (k,) on rows of weights (r,)."""
-        own = weights.sum()
-        mean = values @ weights / own
-        deviation = values - mean[:, None]
-        spread = np.square(deviation, out=deviation) @ weights
-        delta, total = mean - self.mean[ks], self.weight[ks] + own
-        self.spread[ks] += spread + delta**2 * (self.weight[ks] * own / total)
-        self.mean[ks] += delta * (own / total)
-        self.weight[ks] = total
-
-    def standard_error(self, n: int) -> NDArray:
-        """Return the standard errors (m,) of the means of n rows."""
-        return np.sqrt(self.spread / self.weight / (n - 1))
-
-
-def _of_largest(weights: NDArray) -> NDArray:
-    """Return weights (n,) as shares of the largest, whose products with squares do not overflow."""
-    return weights / weights.max()
-
-
-def _squares(errors: NDArray) -> NDArray:
-    """Return the squares (m, r) of errors (m, ..., r), averaged over targets."""
-    squares = np.square(np.clip(np.nan_to_num(errors, nan=WORST), -WORST, WORST))
-    return squares if squares.ndim == 2 else squares.mean(axis=1)
-
-
-def _chunks(solutions: Iterator[tuple[Solution, str]], each: int) -> Iterator[list[Solution]]:
-    """Yield the solutions in lists of CHUNK_BYTES, at `each` bytes."""
-    size = max(1, CHUNK_BYTES // each)
-    while some := [solution for solution, _ in islice(solutions, size)]:
-        yield some
+        by_target = (found.mse, found.mse_se) if found.mse.ndim > 1 else None
+        return Scores(found.mean, found.se, attributes, by_target)
+    counted, every = np.flatnonzero(data.counted), np.arange(len(data.y))
+    none = np.flatnonzero(~data.counted)
+    scores = np.empty(len(values))
+    step = max(1, CHUNK_BYTES // (8 * max(data.y.size, int(np.prod(design.coef_shape)))))
+    for start in range(0, len(values), step):
+        some = slice(start, start + step)
+        held_out = np.empty((len(ts[some]), *design.coef_shape[:-1], len(data.y)))
+        for ks, rows, errors in left_out_errors(design, path.ridge_path, ts[some]):
+            for k, error in zip(ks, errors, strict=True):
+                held_out[k][..., counted[rows]] = data.y[counted[rows]].T - error
+        if len(none):
+            coefs = path.trace(values[some]).coefs
+            held_out[..., none] = data.predictions(none, coefs, design.intercept(coefs))
+        for k, predictions in enumerate(held_out):
+            scores[start + k] = scorer(HeldOut(), predictions.T, data.y, every)
+    attributes["score_path_"] = scores[:, None]
+    return Scores(-scores, None, attributes)

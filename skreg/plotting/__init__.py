@@ -1,1 +1,1 @@
-"""What the displays draw, in the convention of scikit-learn."""
+"""Displays of paths and of cross-validations, in the convention of scikit-learn."""

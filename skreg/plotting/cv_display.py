@@ -2,64 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_array
+from sklearn.utils import check_consistent_length
 
-from ..model_selection.choosing import fold_statistics
 from ..model_selection.cv import BaseCV
-from . import plotting
+from . import inputs
 
-LARGE_RATIO = 10  # between two errors; above it, they are drawn on a logarithmic axis
-SQUARED_ERROR = "Mean squared error (squared units of y)"
+MSE = "Mean squared error"
+LARGE_RATIO = 10.0  # between two errors; above it, they are drawn on a logarithmic axis
+FEW = 20  # values, up to which each has a marker
 
 
 class CVDisplay:
     """Picture of a cross-validation: the mean error against the strength, and what was chosen.
 
-    The strength runs on a logarithmic axis, a dropout rate q by the logarithm of q / (1 - q), from
-    the most regularised at the left to the least at the right. The band reaches one standard error
-    of the mean to both sides. Errors that differ by more than a factor of 10 are drawn on a
-    logarithmic axis too. On top stands the number of nonzero coefficients of the fits to all
-    data, where it changes along the path.
-
-    Use :meth:`from_estimator` to create one. All parameters are stored as attributes.
+    Strengths run along the same axis as in :class:`RegularizationPathDisplay`. The band reaches one
+    standard error of the mean to both sides. Errors that differ by more than a factor of 10 are
+    drawn on a logarithmic axis. On top stands the number of nonzero coefficients of the fits to all
+    data, if it changes.
 
     Parameters
     ----------
     parameter : {"l1_lambda", "l2_lambda", "dropout_rate"}
-        What the values are values of.
+        The parameter that varies.
     values : array-like of shape (n_values,)
-        The strengths.
+        The strengths, in any order.
     mean : array-like of shape (n_values,)
-        The mean error or score at each of them. Where it is not finite, nothing is drawn.
+        The mean error or score at each strength. Values that are not finite are not drawn.
     se : array-like of shape (n_values,), default=None
-        Its standard error. None: not known, there is no band.
+        The standard error of the mean. None if it is not known: there is no band.
     n_nonzeros : array-like of shape (n_values,), default=None
-        The number of nonzero coefficients at each value. None: not shown.
+        The number of nonzero coefficients at each strength. None: it is not shown.
     chosen : dict of str to float, default=None
-        Values to mark, under these names, by vertical lines. None: none.
-    score_name : str, default="Mean squared error (squared units of y)"
-        What is drawn: the label of the y axis.
+        Strengths to mark by vertical lines under these names.
+    score_name : str, default="Mean squared error"
+        The label of the y axis.
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        The axes drawn on.
-    figure_ : matplotlib Figure
-        The figure they belong to.
+    ax_, figure_ : matplotlib Axes and Figure
+        Where the curve is drawn.
     line_ : matplotlib Line2D
         The mean.
     fill_between_ : matplotlib PolyCollection or None
         The band of one standard error, if it is known.
-    chosen_lines_ : list of matplotlib Line2D
-        The vertical lines, from strong to weak.
-    chosen_names_ : list of matplotlib Annotation
-        Their names.
+    chosen_lines_, chosen_names_ : list of matplotlib Line2D and of Annotation
+        The marked strengths, from strong to weak.
     top_ax_ : matplotlib Axes or None
-        Those of the numbers of nonzero coefficients, where these are drawn.
+        The axes of the numbers on top, if there are any.
 
     See Also
     --------
@@ -76,15 +67,7 @@ class CVDisplay:
     """
 
     def __init__(
-        self,
-        *,
-        parameter,
-        values,
-        mean,
-        se=None,
-        n_nonzeros=None,
-        chosen=None,
-        score_name=SQUARED_ERROR,
+        self, *, parameter, values, mean, se=None, n_nonzeros=None, chosen=None, score_name=MSE
     ):
         self.parameter = parameter
         self.values = values
@@ -95,20 +78,17 @@ class CVDisplay:
         self.score_name = score_name
 
     def plot(self, ax=None, *, score_name=None, line_kw=None, fill_between_kw=None, chosen_kw=None):
-        """Draw the mean error, its band and the chosen values.
+        """Draw the mean error, its band and the chosen strengths.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None: on a new figure.
+            The axes to draw on. None: those of a new figure.
         score_name : str, default=None
             The label of the y axis. None: that of the constructor.
-        line_kw : dict, default=None
-            Properties of the line, for `matplotlib.axes.Axes.plot`.
-        fill_between_kw : dict, default=None
-            Properties of the band, for `matplotlib.axes.Axes.fill_between`.
-        chosen_kw : dict, default=None
-            Properties of the vertical lines, for `matplotlib.axes.Axes.axvline`.
+        line_kw, fill_between_kw, chosen_kw : dict, default=None
+            Properties of the mean (`matplotlib.lines.Line2D`), of the band
+            (`matplotlib.collections.PolyCollection`) and of the vertical lines.
 
         Returns
         -------
@@ -120,126 +100,90 @@ class CVDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If the shapes do not agree, or a value is not one the parameter can have.
+            If lengths do not agree, or a value is not possible.
         """
-        plotting.require_matplotlib(f"{type(self).__name__}.plot")
-        values, order = plotting.check_values(self.parameter, self.values)
-        mean = _curve("mean", self.mean, values)[order]
-        se = None if self.se is None else _curve("se", self.se, values)[order]
-        counts = self.n_nonzeros
-        counts = None if counts is None else _curve("n_nonzeros", counts, values)[order].astype(int)
-        chosen = plotting.check_chosen(self.parameter, self.chosen)
         from . import drawing
 
-        ax, scale = plotting.start_axes(
-            ax, self.parameter, np.append(values, list(chosen.values()))
-        )
-        self.top_ax_ = None if counts is None else plotting.draw_nonzeros(ax, scale, values, counts)
-        self.line_, self.fill_between_ = drawing.draw_mean(
-            ax, values, mean, se, line_kw, fill_between_kw
-        )
-        name = self.score_name if score_name is None else score_name
-        band = "" if se is None else "\nmean \N{PLUS-MINUS SIGN} standard error"
-        ax.set_ylabel(f"{name}{band}")
-        drawing.fit_labels(ax, {ax.xaxis: self.parameter, ax.yaxis: name.partition(" (")[0]})
-        heights = mean if se is None else np.concatenate([mean - se, mean, mean + se])
-        heights = heights[np.isfinite(heights)]
-        lowest = np.nanmin(mean)
-        if 0 < LARGE_RATIO * lowest < heights.max():
-            drawing.set_logarithmic(ax, heights.max() / lowest)
-            heights = heights[heights > 0]
-        self.chosen_lines_, self.chosen_names_, top = drawing.draw_marks(ax, chosen, chosen_kw)
-        drawing.set_heights(ax, heights, top)
-
-        self.ax_ = ax
-        self.figure_ = ax.figure
+        values = inputs.check_strengths(self.parameter, self.values, "values")
+        check_consistent_length(values, self.mean, self.se, self.n_nonzeros)
+        order = np.argsort(-values, kind="stable")
+        values, mean = values[order], np.asarray(self.mean, dtype=np.float64)[order]
+        ax = drawing.strength_axes(ax, self.parameter, values, self.chosen)
+        finite = mean[np.isfinite(mean)]
+        if 0 < LARGE_RATIO * finite.min(initial=np.inf) < finite.max(initial=0.0):
+            ax.set_yscale("log")
+            ax.yaxis.set_major_formatter("{x:g}")
+        color, marker = drawing.COLORS[0], "." if len(values) <= FEW else ""
+        (self.line_,) = ax.plot(values, mean, color=color, marker=marker, linewidth=1.6, zorder=3)
+        self.line_.set(**(line_kw or {}))
+        label, self.fill_between_ = self.score_name if score_name is None else score_name, None
+        if self.se is not None:
+            label, se = f"{label}\nmean \u00b1 standard error", np.asarray(self.se)[order]
+            self.fill_between_ = ax.fill_between(values, mean - se, mean + se, color=color)
+            self.fill_between_.set(alpha=0.25, linewidth=0, zorder=1.5)
+            self.fill_between_.set(**(fill_between_kw or {}))
+        ax.set_ylabel(label)
+        counts = np.zeros(len(values)) if self.n_nonzeros is None else np.asarray(self.n_nonzeros)
+        self.top_ax_ = drawing.draw_counts(ax, values, counts[order])
+        drawing.lines_that_fit(ax)
+        self.chosen_lines_, self.chosen_names_, _ = drawing.draw_marks(ax, self.chosen, chosen_kw)
+        self.ax_, self.figure_ = ax, ax.figure
         return self
 
     @classmethod
-    def from_estimator(
-        cls,
-        estimator,
-        *,
-        ax=None,
-        score_name=None,
-        line_kw=None,
-        fill_between_kw=None,
-        chosen_kw=None,
-    ):
-        """Draw what the folds of a cross-validated estimator said.
+    def from_estimator(cls, estimator, *, ax=None, **plot_options):
+        """Draw the errors by which a cross-validated estimator chose its strength.
 
         Parameters
         ----------
         estimator : estimator instance
             A fitted L1RegressorCV, L2RegressorCV or DropoutRegressorCV, or a fitted
-            :class:`~sklearn.pipeline.Pipeline` that ends in one. What it chose by is drawn: the
-            mean squared error, the score it was given, or the criterion.
-        ax : matplotlib Axes, default=None
-            Where to draw. None: on a new figure.
-        score_name : str, default=None
-            The label of the y axis. None: what is drawn.
-        line_kw, fill_between_kw, chosen_kw : dict, default=None
-            See :meth:`plot`.
+            :class:`~sklearn.pipeline.Pipeline` that ends in one. The picture shows what it chose
+            by: the mean squared error, the score it was given, or the criterion.
+        ax, **plot_options : optional
+            See :meth:`plot`, also for the errors raised.
 
         Returns
         -------
         display : CVDisplay
-            What was drawn.
+            The display that was drawn.
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
         TypeError
             If `estimator` is not a cross-validated estimator of this package.
         NotFittedError
             If it is not fitted.
         """
-        plotting.require_matplotlib(f"{cls.__name__}.from_estimator")
-        cv = plotting.fitted_cv(estimator)
-        parameter, values = plotting.grid(cv)
+        _, cv = inputs.split_pipeline(estimator)
+        if not isinstance(cv, BaseCV):
+            raise TypeError(
+                "estimator must be an L1RegressorCV, L2RegressorCV or DropoutRegressorCV, or a "
+                f"Pipeline that ends in one, not {type(cv).__name__}."
+            )
+        parameter, values, chosen = inputs.grid_of(cv, None)
         mean, se, name = _chosen_by(cv)
-        used = np.asarray(cv.coef_path_ != 0)
+        coefs = cv.coef_path_
+        coefs = coefs.reshape(len(coefs), -1, coefs.shape[-1])
         display = cls(
             parameter=parameter,
             values=values,
             mean=mean,
             se=se,
-            # of several targets, the features that any of them uses
-            n_nonzeros=used.reshape(len(used), -1, used.shape[-1]).any(axis=1).sum(axis=1),
-            chosen=plotting.choices(cv),
-            score_name=name if score_name is None else score_name,
+            n_nonzeros=coefs.any(axis=1).sum(axis=1),  # features that any of the targets uses
+            chosen=chosen,
+            score_name=name,
         )
-        return display.plot(
-            ax, line_kw=line_kw, fill_between_kw=fill_between_kw, chosen_kw=chosen_kw
-        )
-
-
-def _curve(name: str, numbers: Any, values: Any) -> NDArray:
-    """Return numbers that belong to values (m,); some, not all, may be NaN or infinite."""
-    numbers = check_array(
-        numbers, dtype=np.float64, ensure_2d=False, ensure_all_finite=False, input_name=name
-    )
-    if numbers.shape != values.shape:
-        raise ValueError(f"{name} has shape {numbers.shape}; expected {values.shape}.")
-    if not np.isfinite(numbers).any():
-        raise ValueError(f"{name} must contain at least one finite number.")
-    return numbers
+        return display.plot(ax, **plot_options)
 
 
 def _chosen_by(cv: BaseCV) -> tuple[NDArray, NDArray | None, str]:
-    """Return what an estimator chose by (m,), its standard error if it is known, and its name."""
-    if hasattr(cv, "criterion_path_"):
+    """Return the means (m,) that an estimator chose by, their standard errors, and their name."""
+    if cv.criterion is not None:
         return cv.criterion_path_, None, cv.criterion.upper()
-    if hasattr(cv, "score_path_"):
-        (mean, se), name = fold_statistics(cv.score_path_), _score_name(cv.scoring)
-    else:
-        mean, se, name = cv.mse_mean_, cv.mse_se_, SQUARED_ERROR
-    return mean, None if np.isnan(se).all() else se, name
-
-
-def _score_name(scoring: Any) -> str:
-    """Return the name of a score in words, as in scikit-learn's displays."""
-    name = scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score")
-    sign = "negative " if name.startswith("neg_") else ""
-    return (sign + name.removeprefix("neg_").replace("_", " ")).capitalize()
+    if not hasattr(cv, "score_path_"):
+        return cv.mse_mean_, None if np.isnan(cv.mse_se_).all() else cv.mse_se_, MSE
+    scores, n_folds = cv.score_path_, cv.score_path_.shape[1]
+    se = scores.std(axis=1, ddof=1) / np.sqrt(n_folds) if n_folds > 1 else None
+    name = cv.scoring if isinstance(cv.scoring, str) else getattr(cv.scoring, "__name__", "score")
+    return scores.mean(axis=1), se, name.replace("neg_", "negative ").replace("_", " ").capitalize()

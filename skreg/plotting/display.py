@@ -1,66 +1,60 @@
-"""`RegularizationPathDisplay` and `CVDisplay`: pictures of paths and of their cross-validation.
-
-They keep scikit-learn's convention: the constructor stores what is drawn, `from_path` and
-`from_estimator` collect it and draw it, `plot` draws it again elsewhere. Strengths run from strong
-at the left to weak at the right. matplotlib is imported when something is drawn.
-"""
+"""`RegularizationPathDisplay`: the coefficients along a path of strengths."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from numbers import Integral
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array, check_consistent_length, check_scalar
 
-from ..model_selection.path import RegularizationPath
-from . import plotting
+from ..linear.base import BaseRegularized
+from ..model_selection.cv import BaseCV
+from ..model_selection.path import RegularizationPath, regularization_path
+from . import inputs
 
 
 class RegularizationPathDisplay:
     """Picture of a regularisation path: every coefficient against the strength.
 
-    The strength runs on a logarithmic axis, a dropout rate q by the logarithm of q / (1 - q), from
-    the most regularised at the left to the least at the right. The lines of the largest features
-    are in colour, with their names at the ends; the others are thin and grey. On top stands the
-    number of nonzero coefficients, where it changes along the path.
-
-    Coefficients of features in different units cannot be compared: standardise the columns first.
-
-    Use :meth:`from_path` or :meth:`from_estimator` to create one. All parameters are stored as
-    attributes.
+    Strengths run from the most regularised at the left to the least at the right, on a logarithmic
+    axis (logit for dropout rates); with a strength of 0 on the path, the axis is linear below the
+    least positive one (all along for dropout rates). The largest features are in colour and named.
+    On top stands the number of nonzero coefficients, if it changes. Ticks on the line of zeros mark
+    the knots, where a feature enters or leaves. Coefficients of features in different units cannot
+    be compared: standardise the columns first.
 
     Parameters
     ----------
     parameter : {"l1_lambda", "l2_lambda", "dropout_rate"}
-        What the values are values of.
+        The parameter that varies.
     values : array-like of shape (n_values,)
-        The strengths.
+        The strengths, in any order.
     coefs : array-like of shape (n_values, n_features)
-        The coefficients at each of them, of one target.
+        The coefficients of one target at each strength.
     feature_names : array-like of shape (n_features,), default=None
         The names of the features. None: "x0", "x1", ...
     chosen : dict of str to float, default=None
-        Values to mark, under these names, by vertical lines. None: none.
+        Strengths to mark by vertical lines under these names.
+    knots : array-like of shape (n_knots,), default=None
+        Strengths at which a feature enters or leaves. None if they are not known.
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        The axes drawn on.
-    figure_ : matplotlib Figure
-        The figure they belong to.
-    lines_ : list of matplotlib Line2D
-        The lines of the named features, in the order of the columns.
+    ax_, figure_ : matplotlib Axes and Figure
+        Where the path is drawn.
+    lines_, names_ : list of matplotlib Line2D and of Annotation
+        The named features, in the order of the columns.
     other_lines_ : matplotlib LineCollection
-        The lines of the others, those that are zero throughout left out.
-    names_ : list of matplotlib Annotation
-        The names of the features.
-    chosen_lines_ : list of matplotlib Line2D
-        The vertical lines, from strong to weak.
-    chosen_names_ : list of matplotlib Annotation
-        Their names.
+        The other features, without those that are zero throughout.
+    chosen_lines_, chosen_names_ : list of matplotlib Line2D and of Annotation
+        The marked strengths, from strong to weak.
+    knots_line_ : matplotlib Line2D or None
+        The ticks at the knots.
     top_ax_ : matplotlib Axes or None
-        Those of the numbers of nonzero coefficients; None where these are all the same.
+        The axes of the numbers on top; None if all are the same.
 
     See Also
     --------
@@ -78,31 +72,34 @@ class RegularizationPathDisplay:
     ['bmi', 's1', 's5']
     """
 
-    def __init__(self, *, parameter, values, coefs, feature_names=None, chosen=None):
+    def __init__(self, *, parameter, values, coefs, feature_names=None, chosen=None, knots=None):
         self.parameter = parameter
         self.values = values
         self.coefs = coefs
         self.feature_names = feature_names
         self.chosen = chosen
+        self.knots = knots
 
-    def plot(self, ax=None, *, features=None, n_labels=10, line_kw=None, chosen_kw=None):
+    def plot(
+        self, ax=None, *, features=None, n_labels=10, plot_knots=True, line_kw=None, chosen_kw=None
+    ):
         """Draw the path.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw. None: on a new figure.
-        features : array-like of {int, str}, default=None
+            The axes to draw on. None: those of a new figure.
+        features : int, str or array-like of them, default=None
             The features to draw in colour and name, by column or by name, as far as there is room.
             None: the largest `n_labels`.
         n_labels : int, default=10
             How many of the largest features to draw in colour and name, as far as there is room:
-            those with the largest absolute coefficients at the least regularised of the chosen
-            values, or, where these are 0 or none is chosen, anywhere on the path.
-        line_kw : dict, default=None
-            Properties of the coloured lines, for `matplotlib.axes.Axes.plot`.
-        chosen_kw : dict, default=None
-            Properties of the vertical lines, for `matplotlib.axes.Axes.axvline`.
+            those with the largest absolute coefficients at the weakest of the chosen strengths
+            and, if these are 0 or no strength is chosen, anywhere on the path.
+        plot_knots : bool, default=True
+            Whether to mark the knots, if they are known.
+        line_kw, chosen_kw : dict, default=None
+            Properties of the coloured and of the vertical lines, see `matplotlib.lines.Line2D`.
 
         Returns
         -------
@@ -114,56 +111,46 @@ class RegularizationPathDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If the shapes do not agree, a value is not one the parameter can have, or a feature is
-            not there.
+            If shapes do not agree, or a value or a feature is not possible.
         """
-        plotting.require_matplotlib(f"{type(self).__name__}.plot")
-        check_scalar(n_labels, "n_labels", Integral, min_val=0)
-        values, order = plotting.check_values(self.parameter, self.values)
-        coefs = check_array(self.coefs, dtype=np.float64, input_name="coefs")
-        check_consistent_length(values, coefs)
-        coefs = coefs[order]
-        names = plotting.check_names(self.feature_names, coefs.shape[1])
-        chosen = plotting.check_chosen(self.parameter, self.chosen)
-        marks = np.unique(list(chosen.values()))
-        if features is None:
-            ranked = _largest(values, coefs, marks)[:n_labels]
-        else:
-            ranked = plotting.check_features(features, names)
         from . import drawing
 
-        ax, scale = plotting.start_axes(ax, self.parameter, np.append(values, marks))
-        self.top_ax_ = plotting.draw_nonzeros(ax, scale, values, np.count_nonzero(coefs, axis=1))
+        check_scalar(n_labels, "n_labels", Integral, min_val=0)
+        values = inputs.check_strengths(self.parameter, self.values, "values")
+        coefs = check_array(self.coefs, dtype=np.float64, input_name="coefs")
+        names = self.feature_names
+        names = [f"x{column}" for column in range(coefs.shape[1])] if names is None else names
+        check_consistent_length(values, coefs)
+        check_consistent_length(coefs.T, names)
+        order = np.argsort(-values, kind="stable")
+        values, coefs, names = values[order], coefs[order], [str(name) for name in names]
+        if features is None:
+            features = _largest(values, coefs, self.chosen)[:n_labels]
+        columns = inputs.check_features(features, names)
+        ax = drawing.strength_axes(ax, self.parameter, values, self.chosen)
+        ax.set_ylabel("Coefficient")
         ax.plot(values[[0, -1]], [0, 0], color="black", linewidth=0.6)
-
-        ax.set_ylabel("Coefficient (units of y per unit of the feature)")
-        drawing.fit_labels(ax, {ax.xaxis: self.parameter, ax.yaxis: "Coefficient"})
+        self.top_ax_ = drawing.draw_counts(ax, values, np.count_nonzero(coefs, axis=1))
+        room = max(drawing.lines_that_fit(ax) - len(self.chosen or {}), 1)
         # In the order of the columns, so that a feature looks alike in pictures of several paths.
-        named = np.sort(ranked[: drawing.names_that_fit(ax, len(marks))])
-        self.lines_, self.other_lines_ = drawing.draw_paths(ax, values, coefs, named, line_kw)
-        self.names_ = drawing.write_names(ax, self.lines_, [names[feature] for feature in named])
-        ax.set_xlim(*scale.limits(drawing.names_width(ax, self.names_)))
-        self.chosen_lines_, self.chosen_names_, top = drawing.draw_marks(ax, chosen, chosen_kw)
-        drawing.set_heights(ax, np.append(coefs, 0), top)
-        drawing.place_names(ax, self.names_, top)
-
-        self.ax_ = ax
-        self.figure_ = ax.figure
+        columns = sorted(columns[:room])
+        self.lines_, self.other_lines_ = drawing.draw_paths(ax, values, coefs, columns, line_kw)
+        self.knots_line_ = None
+        if plot_knots and self.knots is not None:
+            knots = inputs.check_strengths(self.parameter, self.knots, "knots")
+            knots = knots[knots >= values[-1]]
+            (self.knots_line_,) = ax.plot(knots, 0 * knots, "|", color=drawing.DARK_GREY, zorder=4)
+            self.knots_line_.set(markersize=5, markeredgewidth=0.8)
+        self.names_ = drawing.write_names(ax, self.lines_, [names[column] for column in columns])
+        marks = drawing.draw_marks(ax, self.chosen, chosen_kw)
+        self.chosen_lines_, self.chosen_names_, top = marks
+        drawing.spread_names(ax, self.names_, top)
+        self.ax_, self.figure_ = ax, ax.figure
         return self
 
     @classmethod
     def from_path(
-        cls,
-        path,
-        *,
-        target=None,
-        feature_names=None,
-        chosen=None,
-        ax=None,
-        features=None,
-        n_labels=10,
-        line_kw=None,
-        chosen_kw=None,
+        cls, path, *, target=None, feature_names=None, chosen=None, ax=None, **plot_options
     ):
         """Draw what :func:`regularization_path` returned.
 
@@ -172,45 +159,29 @@ class RegularizationPathDisplay:
         path : RegularizationPath
             The path.
         target : int, default=None
-            Which target to draw, counted from 0. It must be given where there are several.
-        feature_names : array-like of shape (n_features,), default=None
-            The names of the features. None: those in the path, or "x0", "x1", ...
-        chosen : dict of str to float, default=None
-            Values to mark, under these names, by vertical lines. None: none.
-        ax : matplotlib Axes, default=None
-            Where to draw. None: on a new figure.
-        features, n_labels, line_kw, chosen_kw : optional
-            See :meth:`plot`.
+            The target to draw, counted from 0. Required if there are several.
+        feature_names, chosen : optional
+            See the class. None: the names in the path, and no marks.
+        ax, **plot_options : optional
+            See :meth:`plot`, also for the errors raised.
 
         Returns
         -------
         display : RegularizationPathDisplay
-            What was drawn.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        TypeError
-            If `path` is not a RegularizationPath.
-        ValueError
-            If there are several targets and none is chosen, or as in :meth:`plot`.
+            The display that was drawn.
         """
-        plotting.require_matplotlib(f"{cls.__name__}.from_path")
         if not isinstance(path, RegularizationPath):
-            raise TypeError(
-                f"path must be an instance of RegularizationPath, not {type(path).__name__}."
-            )
+            raise TypeError(f"path must be a RegularizationPath, not {type(path).__name__}.")
+        coefs, knots = inputs.one_target(path.coefs, path.knots, target)
         display = cls(
             parameter=path.parameter,
             values=path.values,
-            coefs=_of_target(path.coefs, target),
+            coefs=coefs,
             feature_names=path.feature_names if feature_names is None else feature_names,
             chosen=chosen,
+            knots=knots,
         )
-        return display.plot(
-            ax, features=features, n_labels=n_labels, line_kw=line_kw, chosen_kw=chosen_kw
-        )
+        return display.plot(ax, **plot_options)
 
     @classmethod
     def from_estimator(
@@ -227,98 +198,76 @@ class RegularizationPathDisplay:
         feature_names=None,
         chosen=None,
         ax=None,
-        features=None,
-        n_labels=10,
-        line_kw=None,
-        chosen_kw=None,
+        **plot_options,
     ):
         """Draw the path of a cross-validated estimator, or compute that of a regressor and draw it.
 
         Parameters
         ----------
         estimator : estimator instance
-            A fitted L1RegressorCV, L2RegressorCV or DropoutRegressorCV, whose path is at hand; or
-            an L1Regressor, L2Regressor or DropoutRegressor, fitted or not, whose path on X and y is
-            computed by :func:`regularization_path`. Or a :class:`~sklearn.pipeline.Pipeline` that
-            ends in one of them, its other steps fitted.
-        X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features), default=None
-            The design. Needed for a regressor, ignored for a cross-validated estimator, as are all
-            down to `eps`.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-            The targets.
-        sample_weight : array-like of shape (n_samples,) or float, default=None
-            The weights of the rows.
-        values : array-like of shape (n_values,), default=None
-            The strengths. None: an automatic grid.
-        n_values : int, default=100
-            How many values an automatic grid has.
-        eps : float, default=None
-            How far down an automatic grid goes, see :func:`regularization_path`.
+            A fitted L1RegressorCV, L2RegressorCV or DropoutRegressorCV, which holds its path; or an
+            L1Regressor, L2Regressor or DropoutRegressor, fitted or not, whose path is computed. Or
+            a :class:`~sklearn.pipeline.Pipeline` that ends in one, with its other steps fitted.
+        X, y, sample_weight, values, n_values, eps : optional
+            See :func:`regularization_path`. A regressor requires X and y; a cross-validated
+            estimator ignores all of these.
         target : int, default=None
-            Which target to draw, counted from 0. It must be given where there are several.
-        feature_names : array-like of shape (n_features,), default=None
-            The names of the features. None: those that the estimator saw, or "x0", "x1", ...
-        chosen : dict of str to float, default=None
-            Values to mark, under these names, by vertical lines. None: those that cross-validation
-            chose, or the regressor's own strength if it lies on the path.
-        ax : matplotlib Axes, default=None
-            Where to draw. None: on a new figure.
-        features, n_labels, line_kw, chosen_kw : optional
-            See :meth:`plot`.
+            The target to draw, counted from 0. Required if there are several.
+        feature_names, chosen : optional
+            See the class. None: the names that the estimator saw; the strengths that
+            cross-validation chose, or the regressor's own strength if it lies on the path.
+        ax, **plot_options : optional
+            See :meth:`plot`, also for the errors raised.
 
         Returns
         -------
         display : RegularizationPathDisplay
-            What was drawn.
+            The display that was drawn.
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
         TypeError
             If `estimator` is not one of this package.
         NotFittedError
             If a cross-validated estimator, or a step of a pipeline before it, is not fitted.
-        ValueError
-            As in :meth:`from_path` and :func:`regularization_path`.
         """
-        plotting.require_matplotlib(f"{cls.__name__}.from_estimator")
-        if plotting.is_cv(estimator):
-            parameter, values, coefs, names, marks = plotting.path_of_cv(estimator)
-        else:
-            grid = {"values": values, "n_values": n_values, "eps": eps}
-            parameter, values, coefs, names, marks = plotting.path_of_regressor(
-                estimator, X, y, sample_weight=sample_weight, **grid
+        from . import drawing  # noqa: F401  (an absent matplotlib is noticed before any work)
+
+        steps, model = inputs.split_pipeline(estimator)
+        if isinstance(model, BaseCV):
+            parameter, values, own_chosen = inputs.grid_of(model, target)
+            coefs, knots, names = model.coef_path_, None, getattr(model, "feature_names_in_", None)
+        elif not isinstance(model, BaseRegularized):
+            raise TypeError(
+                "estimator must be one of skreg's regressors, or a Pipeline that ends in one, not "
+                f"{type(model).__name__}."
             )
+        elif X is None or y is None:
+            raise ValueError(f"X and y are needed to compute the path of {type(model).__name__}.")
+        else:
+            X = X if steps is None else steps.transform(X)
+            path = regularization_path(model, X, y, values, n_values, eps, sample_weight)
+            parameter, values, coefs, knots = path.parameter, path.values, path.coefs, path.knots
+            names, own = path.feature_names, getattr(model, parameter)
+            is_on_path = np.ndim(own) == 0 and values[-1] <= own <= values[0]
+            own_chosen = {f"{own:.3g}": own} if is_on_path else {}
+        with suppress(AttributeError):  # there are no steps, or one does not name its features
+            names = steps.get_feature_names_out()
+        coefs, knots = inputs.one_target(coefs, knots, target)
         display = cls(
             parameter=parameter,
             values=values,
-            coefs=_of_target(coefs, target),
+            coefs=coefs,
             feature_names=names if feature_names is None else feature_names,
-            chosen=marks if chosen is None else chosen,
+            chosen=own_chosen if chosen is None else chosen,
+            knots=knots,
         )
-        return display.plot(
-            ax, features=features, n_labels=n_labels, line_kw=line_kw, chosen_kw=chosen_kw
-        )
+        return display.plot(ax, **plot_options)
 
 
-def _of_target(coefs: NDArray, target: int | None) -> NDArray:
-    """Return the coefficients (m, p) of one target out of coefs (m, [targets,] p)."""
-    coefs = coefs.reshape(len(coefs), -1, coefs.shape[-1])
-    n_targets = coefs.shape[1]
-    if target is None and n_targets > 1:
-        raise ValueError(
-            f"The path is of {n_targets} targets; choose one by `target`, 0 to {n_targets - 1}."
-        )
-    target = 0 if target is None else target
-    check_scalar(target, "target", Integral, min_val=0, max_val=n_targets - 1)
-    return coefs[:, target]
-
-
-def _largest(values: NDArray, coefs: NDArray, marks: NDArray) -> NDArray:
-    """Return the features (p,), the one of the largest coef (m, p) at the least mark first."""
-    anywhere = np.abs(coefs).max(axis=0)
-    there = (
-        coefs[np.argmin(np.abs(values - marks.min()))] if len(marks) else np.zeros(len(anywhere))
-    )
-    return np.lexsort([-anywhere, -np.abs(there)])
+def _largest(values: NDArray, coefs: NDArray, chosen: Mapping[str, float] | None) -> list[int]:
+    """Return the features (p,), that with the largest coef (m, p) at the weakest mark first."""
+    anywhere = there = np.abs(coefs).max(axis=0)
+    if chosen:
+        there = np.abs(coefs[np.argmin(np.abs(values - min(chosen.values())))])
+    return np.lexsort([-anywhere, -there]).tolist()

@@ -1,43 +1,96 @@
-"""The Gram matrix of the columns that were ever in play: it grows, and is never computed twice.
+"""`GramProblem`: what a solver asks of the data, answered from the second moments.
 
-Each view of the data keeps one. A working set grows in it, along a path from penalty to penalty, so
-that with many more features than rows no p x p matrix is ever formed.
+    A'(b - A w) = A'b - A'A w,        |b - A w|^2 = |b|^2 - w'(A'b + A'(b - A w))
+
+It costs p^2 operations for any number of rows. A'A holds the square of the condition number of A,
+and no rows are there to refine on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .protocol import ALL, Features
 
-class KeptGram:
-    """The `features` (k,) in play, in the order they came, and their Gram matrix `gram` (k, k).
+EPS = float(np.finfo(np.float64).eps)
 
-    `gram` may cover fewer than all, the first ones. `block` gives the products of some columns.
+
+@dataclass(eq=False)
+class GramProblem:
+    """The moments A'A (p, p), `cross` A'b (..., p) and `target_norm2` |b|^2 (...).
+
+    They are about the means with an intercept, and about zero without; `mean` (p,) and
+    `target_mean` (...) are the weighted means of the data as given.
     """
 
-    def __init__(self, block: Callable[..., NDArray]) -> None:
-        self.block = block
-        self.features = np.zeros(0, dtype=np.intp)
-        self.gram: NDArray = np.zeros((0, 0))
+    mean: NDArray
+    target_mean: NDArray
+    matrix: NDArray
+    cross: NDArray
+    target_norm2: NDArray
+    fit_intercept: bool = True
+    has_rows: ClassVar[bool] = False
+    is_sparse: ClassVar[bool] = False
+    shape: tuple[int, int] = field(init=False)
+    n_features: int = field(init=False)
+    coef_shape: tuple[int, ...] = field(init=False)
+    column_norms2: NDArray = field(init=False)
+    constant: NDArray = field(init=False)
 
-    def add(self, new: NDArray, multiplied: bool) -> None:
-        """Let the features `new` (m,) join, and if asked for have all columns `multiplied`."""
-        self.features = np.concatenate([self.features, new])
-        k = len(self.gram)
-        if not multiplied or k == len(self.features):
-            return
-        known, new = np.split(self.features, [k])
-        gram = np.empty((len(self.features),) * 2)
-        gram[:k, :k], gram[k:, k:] = self.gram, self.block(new)
-        if k:
-            gram[:k, k:] = self.block(known, new)
-            gram[k:, :k] = gram[:k, k:].T
-        self.gram = gram
+    def __post_init__(self) -> None:
+        p = self.n_features = len(self.mean)
+        self.shape, self.coef_shape = (p, p), self.cross.shape
+        self.column_norms2 = self.matrix.diagonal()
+        self.constant = (self.column_norms2 == 0) & self.fit_intercept
 
-    def take_whole(self, features: NDArray) -> None:
-        """Let `features` (k,) be all that are ever in play, multiplied in one product."""
-        if len(self.gram) < len(features):
-            self.features, self.gram = features, self.block(features)
+    def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
+        """Return A'(b - A w) (..., p) and |b - A w|^2 (...) for w (..., p)."""
+        correlation = self.cross - w @ self.matrix
+        explained = np.sum(w * (self.cross + correlation), axis=-1)
+        return correlation, np.maximum(self.target_norm2 - explained, 0.0)
+
+    def unresolved(self, w: NDArray, features: NDArray) -> NDArray:
+        """Return what the loss may gain (...) in `features` (f,) behind the rounding of A'A w.
+
+        That error e is of size EPS |A'A| |w|; a least-squares step on it gains e'(A'A)^-1 e / 2.
+        """
+        error = EPS * (np.abs(w) @ np.abs(self.matrix[:, features]))
+        inverse = np.abs(np.linalg.pinv(self.gram(features), rcond=EPS, hermitian=True))
+        return 0.5 * np.sum(error * (error @ inverse), axis=-1)
+
+    def gram(self, S: Features, T: Features | None = None) -> NDArray:
+        """Return a copy of A_S'A_T (|S|, |T|); T is S by default."""
+        T = S if T is None else T
+        rows = self.matrix[S]
+        return rows.copy() if T is ALL else rows[:, T]
+
+    def sparse_columns(self, S: Features) -> None:
+        """Return None: moments are dense."""
+
+    def second_moments(self, drop_to: str) -> NDArray:
+        """Return the variances (p,) for "mean", the mean squares for "zero"."""
+        about = {("mean", False): -1.0, ("zero", True): 1.0}
+        shift = about.get((drop_to, self.fit_intercept), 0.0)
+        return np.maximum(self.column_norms2 + shift * self.mean * self.mean, 0.0)
+
+    def intercept(self, w: NDArray) -> NDArray:
+        """Return the intercepts (...) that go with w (..., p)."""
+        return intercept_of(self.mean, self.target_mean, w, self.fit_intercept)
+
+    def select_target(self, index: int) -> GramProblem:
+        """Return the problem of one of several targets."""
+        return replace(
+            self,
+            target_mean=self.target_mean[index],
+            cross=self.cross[index],
+            target_norm2=self.target_norm2[index],
+        )
+
+
+def intercept_of(mean: NDArray, target_mean: NDArray, w: NDArray, fit_intercept: bool) -> NDArray:
+    """Return the intercepts (...) for w (..., p), or zeros."""
+    return target_mean - w @ mean if fit_intercept else np.zeros(w.shape[:-1])

@@ -1,13 +1,12 @@
 """`Moments`: all that a fit needs of the data, of any number of rows, in p x p memory.
 
-With S the sum of the weights s_i, the means, and the moments about them
+With S the sum of the weights s_i, and X and y centred about their weighted means,
 
-    gram = X'diag(s)X / S,    cross = X'diag(s)y / S,    target_norm2 = y'diag(s)y / S
+    gram = X'diag(s)X / S,    cross = y'diag(s)X / S,    target_norm2 = y'diag(s)y / S
 
-determine the objective. Two parts merge by averaging their moments and, for the distance delta of
-their means, adding the rank-one term f (1 - f) delta delta', f being the share of one part (Chan,
-Golub & LeVeque, 1983). Nothing is subtracted, so no digits are lost; and a mean is kept as the sum
-of two numbers, lest the distance of two means far from zero be their rounding error.
+and the means determine the objective. Two parts with shares f and 1 - f of the weight, whose means
+differ by delta, merge by averaging these moments and adding the rank-one term f (1 - f) delta
+delta' (Chan, Golub & LeVeque, 1983).
 """
 
 from __future__ import annotations
@@ -24,16 +23,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from ..problem import sizes
-from ..problem.moments_view import MomentsView
-from . import dask_partitions as partitions
-from . import moments_file
-from . import row_slices as row_blocks
-from .memory import check_side
-from .row_moments import lifted, row_moments, two_sum
-from .validation import check_data, check_finite, check_weights, located
+from . import dask_partitions, moments_file, row_slices
+from .gram import GramProblem
+from .row_moments import RowMoments, row_moments
+from .validation import check_data, check_finite, check_weights, located, raise_not_finite
 
-MERGE_BYTES = 2**20  # of a matrix that are merged at a time, so that they stay in the cache
+
+class NotEnoughMemoryError(MemoryError, ValueError):
+    """X has too many features for a matrix of n_features x n_features."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -60,10 +57,6 @@ class Moments:
         The weighted covariance of y and X, with divisor S.
     target_norm2 : ndarray of shape () or (n_targets,)
         The weighted variance of y, with divisor S.
-    mean_rest : ndarray of shape (n_features,)
-        What rounding took from `mean`: the mean is the sum of both.
-    target_mean_rest : ndarray of shape () or (n_targets,)
-        What rounding took from `target_mean`.
     dtype : dtype
         The float type of X, which the coefficients of a fit take: float32 if all of X was.
     feature_names : ndarray of shape (n_features,), default=None
@@ -71,9 +64,9 @@ class Moments:
 
     Notes
     -----
-    All is in float64, whatever X and y are in. A merge rounds as one addition does: in any order
-    and number of parts the moments are those of all rows, to 1e-14 of the variances, however
-    far from zero the columns lie [1]_.
+    The moments are in float64, whatever X and y are in. In any order and number of parts they are
+    those of all rows up to rounding [1]_: of a column whose mean is 10^k times its standard
+    deviation, a merge keeps about 16 - k digits.
 
     References
     ----------
@@ -99,8 +92,6 @@ class Moments:
     gram: NDArray
     cross: NDArray
     target_norm2: NDArray
-    mean_rest: NDArray
-    target_mean_rest: NDArray
     dtype: np.dtype
     feature_names: NDArray | None = None
 
@@ -112,12 +103,12 @@ class Moments:
         ----------
         X : {array-like, sparse matrix or array, Dask collection} of shape (n_samples, n_features)
             The design. A `np.memmap`, or another array that is read when it is sliced (of h5py,
-            zarr), is taken in blocks of rows; a Dask collection where its partitions are.
+            zarr), is read in slices of rows; a Dask collection is reduced where its partitions are.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             The targets.
         sample_weight : array-like of shape (n_samples,) or float, default=None
-            Nonnegative row weights, all zero if you like; a row of weight 2 counts as two rows.
-            None: 1.
+            Nonnegative row weights, which may all be zero; a row of weight 2 counts as two rows.
+            None gives each row the weight 1.
 
         Returns
         -------
@@ -127,9 +118,11 @@ class Moments:
         Raises
         ------
         ValueError
-            For NaN or infinite values, shapes that do not agree and negative weights.
+            For NaN or infinite values, values whose squares overflow, shapes that do not agree,
+            and negative weights.
         NotEnoughMemoryError
-            If n_features x n_features is too much (a MemoryError and a ValueError).
+            If there is no memory for a matrix of n_features x n_features (a MemoryError and a
+            ValueError).
         """
         return collect(_Checker(), X, y, sample_weight)
 
@@ -172,45 +165,12 @@ class Moments:
         if not isinstance(other, Moments):
             return NotImplemented
         names, dtype = self._names_with(other), np.result_type(self.dtype, other.dtype)
-        # From the mean of the heavier part it is the shorter way: less to be rounded.
         heavy, light = (self, other) if self.weight >= other.weight else (other, self)
         if light.weight == 0:
             return replace(heavy, dtype=dtype, feature_names=names)
         weight = heavy.weight + light.weight
-        shares = heavy.weight / weight, light.weight / weight
-        delta, target_delta = heavy.distance(light)
-        mean, mean_rest = two_sum(heavy.mean, heavy.mean_rest + shares[1] * delta)
-        target_mean, target_mean_rest = two_sum(
-            heavy.target_mean, heavy.target_mean_rest + shares[1] * target_delta
-        )
-        crosses = np.atleast_2d(heavy.cross), np.atleast_2d(light.cross)
-        cross = _merged(*crosses, shares, np.atleast_1d(target_delta), delta)
-        gram = _merged(heavy.gram, light.gram, shares, delta, delta)
-        np.fill_diagonal(gram, lifted(gram.diagonal(), delta != 0))
-        norms = np.stack([heavy.target_norm2, light.target_norm2, target_delta * target_delta])
-        return Moments(
-            weight,
-            mean,
-            target_mean,
-            gram,
-            cross.reshape(heavy.cross.shape),
-            lifted(np.array([*shares, shares[0] * shares[1]]) @ norms, target_delta != 0),
-            mean_rest,
-            target_mean_rest,
-            dtype,
-            names,
-        )
-
-    def distance(self, other: Moments) -> tuple[NDArray, NDArray]:
-        """Return how far the means (p,) and (...) of `other` are from these."""
-        delta = (other.mean - self.mean) + (other.mean_rest - self.mean_rest)
-        target_delta = other.target_mean - self.target_mean
-        return delta, target_delta + (other.target_mean_rest - self.target_mean_rest)
-
-    def moved(self, by: NDArray) -> Moments:
-        """Return the moments with `by` (p,) added to each row of X."""
-        mean, rest = two_sum(by, self.mean)
-        return replace(self, mean=mean, mean_rest=rest + self.mean_rest)
+        merged = heavy._rows.merged(light._rows, light.weight / weight)
+        return Moments(weight, **vars(merged), dtype=dtype, feature_names=names)
 
     def __radd__(self, other):
         """Let `sum` begin with 0."""
@@ -234,37 +194,34 @@ class Moments:
         cls, X: Any, y: NDArray, weights: NDArray | None, names: NDArray | None = None
     ) -> Moments:
         """Return the moments of X (n, p), dense or CSC, y and weights (n,), checked but for NaN."""
-        n, p = X.shape
-        check_side(p)
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite shows in the end
-            weight = float(n if weights is None else weights.sum())
-            if not np.isfinite(weight):
-                raise ValueError("The sum of sample_weight is too large for float64.")
-            if weight == 0:
-                check_finite(X)
-                X, y, weights = np.zeros((1, p), X.dtype), np.zeros((1, *y.shape[1:])), None
-            fields = row_moments(X, y, weights)
-        if not np.isfinite(fields["mean"]).all():
+        check_side(X.shape[1])
+        weight = float(X.shape[0] if weights is None else weights.sum())
+        if weight == 0:
             check_finite(X)
-        counted = np.ones(len(y), dtype=bool) if weights is None else weights > 0
-        sizes.check_design(X, fields["mean"], counted)
-        return cls(weight, **fields, dtype=X.dtype, feature_names=names)
+            X, y, weights = np.zeros((1, X.shape[1]), X.dtype), np.zeros((1, *y.shape[1:])), None
+        moments = row_moments(X, y, weights)
+        if not moments.is_finite:
+            raise_not_finite(X)
+        return cls(weight, **vars(moments), dtype=X.dtype, feature_names=names)
 
-    def view(self, fit_intercept: bool = True) -> MomentsView:
-        """Return what the solvers see: the moments about the means, or about zero.
+    def distance(self, other: Moments) -> tuple[NDArray, NDArray]:
+        """Return how far the means (p,) and (...) of `other` are from these."""
+        return other.mean - self.mean, other.target_mean - self.target_mean
 
-        A part may be as small as it likes; here, that of all rows, squares must not vanish.
-        """
-        mean, target_mean = self.mean, self.target_mean
-        gram, cross, target_norm2 = self.gram, self.cross, self.target_norm2
-        sizes.check_target(np.hypot(target_mean, np.sqrt(target_norm2))[..., None])
-        size = np.hypot(mean, np.sqrt(np.maximum(gram.diagonal(), 0.0)))
-        vanishing = sizes.vanishing(size[None], mean)
+    def problem(self, fit_intercept: bool = True) -> GramProblem:
+        """Return the problem that the solvers see: the moments about the means, or about zero."""
+        mean, target_mean = self.mean, np.asarray(self.target_mean)
+        gram, cross, target_norm2 = self.gram, self.cross, np.asarray(self.target_norm2)
         if not fit_intercept:
             gram = gram + np.outer(mean, mean)
-            cross = cross + np.expand_dims(target_mean, -1) * mean
+            cross = cross + np.multiply.outer(target_mean, mean)
             target_norm2 = target_norm2 + target_mean * target_mean
-        return MomentsView(mean, target_mean, gram, cross, target_norm2, vanishing, fit_intercept)
+        return GramProblem(mean, target_mean, gram, cross, target_norm2, fit_intercept)
+
+    @property
+    def _rows(self) -> RowMoments:
+        """The moments without weight, dtype and names."""
+        return RowMoments(self.mean, self.target_mean, self.gram, self.cross, self.target_norm2)
 
     def _names_with(self, other: Moments) -> NDArray | None:
         """Return the names of the features of both; raise ValueError if they do not agree."""
@@ -284,17 +241,31 @@ class Moments:
         return mine
 
 
+def check_side(n_features: int) -> None:
+    """Raise NotEnoughMemoryError if there is no memory for a matrix of n_features x n_features."""
+    try:
+        np.empty((n_features, n_features))  # takes no time, as nothing is written to it
+    except (MemoryError, ValueError):
+        raise NotEnoughMemoryError(
+            f"X has {n_features} features, and there is no memory for the "
+            f"{8e-9 * n_features**2:.3g} GB of a matrix of {n_features} x {n_features}. Select or "
+            "hash the features into fewer; or call fit on rows in memory with solver='auto', which "
+            "forms no such matrix for L1, nor for sparse X; or use "
+            "sklearn.linear_model.SGDRegressor, whose partial_fit is approximate."
+        ) from None
+
+
 def collect(
     estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any, *, reset: bool = True
 ) -> Moments:
     """Return the moments of X, whatever holds it, checked in the name of `estimator`."""
-    if partitions.is_collection(X):
-        partitions.check_header(estimator, X, y, reset=reset)
+    if dask_partitions.is_collection(X):
+        dask_partitions.check_header(estimator, X, y, reset=reset)
         check_side(X.shape[1])
-        return partitions.fold(_of_partition, add, X, y, sample_weight)
-    if row_blocks.is_source(X):
+        return dask_partitions.fold(_of_partition, add, X, y, sample_weight)
+    if row_slices.is_on_disk(X):
         check_side(X.shape[1])
-        return reduce(add, _of_blocks(estimator, X, y, sample_weight, reset))
+        return reduce(add, _of_slices(estimator, X, y, sample_weight, reset))
     return _of_data(estimator, X, y, sample_weight, reset)
 
 
@@ -327,33 +298,13 @@ def _of_partition(X: Any, y: Any, sample_weight: Any) -> Moments:
     return _of_data(_Checker(), X, y, sample_weight, reset=True)
 
 
-def _of_blocks(
+def _of_slices(
     estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any, reset: bool
 ) -> Iterator[Moments]:
-    """Yield the moments of the blocks of rows of a source."""
-    for rows, block in row_blocks.blocks(X, y, sample_weight):
+    """Yield the moments of slices of the rows of a table on disk."""
+    for rows, (some_X, some_y, weights) in row_slices.slices(X, y, sample_weight):
         with located(f"Rows {rows.start} to {rows.stop - 1}"):
-            yield _of_data(estimator, *block, reset=reset and rows.start == 0)
+            yield _of_data(estimator, some_X, some_y, weights, reset and rows.start == 0)
 
 
 _Checker = type("Moments", (RegressorMixin, BaseEstimator), {})  # named so in the error messages
-
-
-def _merged(
-    mine: NDArray,
-    theirs: NDArray,
-    shares: tuple[float, float],
-    delta: NDArray,
-    other_delta: NDArray,
-) -> NDArray:
-    """Return moments (k, p), averaged, for the distances delta (k,) and (p,) of their means."""
-    merged = np.empty_like(mine)
-    step = max(1, MERGE_BYTES // (8 * mine.shape[1]))
-    for start in range(0, len(mine), step):
-        rows = slice(start, start + step)
-        part = np.multiply(mine[rows], shares[0], out=merged[rows])
-        part += shares[1] * theirs[rows]
-        between = np.outer(delta[rows], other_delta)
-        between *= shares[0] * shares[1]
-        part += between
-    return merged

@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 1
+VERSION = 2
 NAMES = "feature_names"
 SHAPES = {  # of every field, from those of mean (p,) and target_mean (...)
     "weight": lambda p, targets: (),
@@ -20,14 +20,12 @@ SHAPES = {  # of every field, from those of mean (p,) and target_mean (...)
     "gram": lambda p, targets: p + p,
     "cross": lambda p, targets: targets + p,
     "target_norm2": lambda p, targets: targets,
-    "mean_rest": lambda p, targets: p,
-    "target_mean_rest": lambda p, targets: targets,
 }
 
 
 def write(path: Any, fields: Mapping[str, Any]) -> None:
     """Write the fields, whole or not at all."""
-    arrays = {name: np.asarray(fields[name]) for name in SHAPES}
+    arrays: dict[str, Any] = {name: np.asarray(fields[name]) for name in SHAPES}
     arrays["dtype"] = np.asarray(fields["dtype"].name)
     if fields[NAMES] is not None:
         arrays[NAMES] = np.asarray(fields[NAMES], dtype=str)
@@ -53,9 +51,11 @@ def read(path: Any) -> dict[str, Any]:
     missing = {"version", "dtype", *SHAPES} - set(arrays)
     if missing:
         raise ValueError(f"{path} is not a file of Moments: it lacks {', '.join(sorted(missing))}.")
-    if arrays["version"].shape or arrays["version"] != VERSION:
+    version = arrays["version"]
+    if version.shape or version != VERSION:
         raise ValueError(
-            f"{path} holds Moments of version {arrays['version']}; this skreg reads {VERSION}."
+            f"{path} holds Moments in version {version} of the file format; this skreg reads "
+            f"version {VERSION}. Make them again from the data."
         )
     fields = {name: arrays[name][()] for name in SHAPES}
     names, dtype = arrays.get(NAMES), arrays["dtype"]

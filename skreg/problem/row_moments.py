@@ -1,191 +1,190 @@
-"""The first and second moments of rows in memory: one look at each row, and BLAS.
+"""The first and second moments of rows in memory.
 
-For rows x_i of shares r_i^2 (sum 1), any `origin` o and z_i = x_i - o,
+With shares r_i = s_i / S of the total weight S, and any point o near the means,
 
-    offset = sum r_i^2 z_i,    mean = o + offset,    gram = sum r_i^2 z_i z_i' - offset offset'
+    offset = sum_i r_i (x_i - o),    mean = o + offset,
+    gram = sum_i r_i (x_i - o)(x_i - o)' - offset offset'.
 
-of which the difference loses the digits by which offset^2 exceeds the variance. The origin is
-therefore the mean of a few rows where that lies far from 0 for their spread, and 0 elsewhere, so
-that columns near 0 are multiplied as they are. If the few rows deceived, all are gone through once
-more about the mean. Dense rows are multiplied by one symmetric product (syrk) per block of rows,
-sparse ones by a sparse product.
+The subtraction loses the digits by which offset^2 exceeds the variance. float64 rows without
+weights are multiplied as they are, with o = 0, if the columns lie near zero: that is one symmetric
+product. All other dense rows are centred in blocks that stay in the cache, with o = the mean, so
+that no float64 copy of X is made. A sparse X is multiplied as it is; only a column without a zero
+can lie far from zero, and such columns are centred first.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from .._linalg import EPS
-from ..problem import inspection, sizes
-from ..problem.rows import Rows
-
-BLOCK_BYTES, BLOCK_ROWS = 2**20, 256  # what stays in the cache if p is small, at least so many
-SAMPLE = 64  # rows that choose the origin
-FAR, TOO_FAR = 4.0, 16.0  # squared mean over variance: to be shifted, and to be done again
-FAINT = 1e-300  # what a variance is at least, unless nothing varies
+EPS = np.finfo(np.float64).eps
+FAR = 10.0  # |mean| over standard deviation from which columns are centred before the product
+SAMPLE = 64  # rows that predict whether columns lie far from zero
+BLOCK_BYTES = 2**20  # of rows that are centred at a time: a block stays in the cache
 
 
-def row_moments(X: Any, y: NDArray, weights: NDArray | None) -> dict[str, NDArray]:
-    """Return the means and centred moments of X (n, p), y (n,) or (n, t), and weights (n,)."""
-    share = None
-    if weights is not None:
-        share = weights / weights.max()  # whose sum does not overflow
-        share /= share.sum()
-    target, target_mean, target_mean_rest = _centred(y.T.astype(np.float64), share)
+@dataclass(frozen=True)
+class RowMoments:
+    """Weighted means and centred second moments of X and y, with divisor S.
+
+    `mean` (p,), `target_mean` (...), `gram` (p, p), `cross` (..., p) and `target_norm2` (...).
+    """
+
+    mean: NDArray
+    target_mean: NDArray
+    gram: NDArray
+    cross: NDArray
+    target_norm2: NDArray
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether X and y were finite, and their squares did not overflow."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return bool(np.isfinite(np.trace(self.gram) + np.sum(self.target_norm2)))
+
+    def with_exact_constants(self) -> RowMoments:
+        """Return the moments with exactly 0 where constant columns and targets left rounding.
+
+        `gram` and `cross` are changed in place.
+        """
+        gram, cross, norm2 = self.gram, self.cross, self.target_norm2
+        columns = _is_rounding(gram.diagonal(), self.mean)
+        if columns.any():
+            gram[columns] = gram[:, columns] = cross[..., columns] = 0.0
+        targets = _is_rounding(norm2, self.target_mean)
+        if targets.any():
+            cross[targets] = 0.0
+            return replace(self, target_norm2=np.where(targets, 0.0, norm2)[()])
+        return self
+
+    def merged(self, other: RowMoments, share: float) -> RowMoments:
+        """Return the moments of both, where `other` has this share of the weight."""
+        rest = 1.0 - share
+        delta, target_delta = other.mean - self.mean, other.target_mean - self.target_mean
+        between = np.sqrt(share * rest)  # the means of both scatter by this times their distance
+        spread, target_spread = between * delta, between * target_delta
+        return RowMoments(
+            self.mean + share * delta,
+            self.target_mean + share * target_delta,
+            _mixed(self.gram, other.gram, share, np.outer(spread, spread)),
+            _mixed(self.cross, other.cross, share, np.multiply.outer(target_spread, spread)),
+            _mixed(self.target_norm2, other.target_norm2, share, target_spread * target_spread),
+        ).with_exact_constants()
+
+
+def _is_rounding(variance: NDArray, mean: NDArray) -> NDArray:
+    """Return the mask (...) of variances (...) which are no more than the rounding of means."""
+    return np.sqrt(np.abs(variance)) <= 10 * EPS * np.abs(mean)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def row_moments(X: Any, y: NDArray, weights: NDArray | None = None) -> RowMoments:
+    """Return the moments of X (n, p), dense or CSC, y (n,) or (n, t), and weights (n,).
+
+    Values that are not finite in X, or that overflow, give moments that are not finite.
+    """
+    share = np.full(len(y), 1 / len(y)) if weights is None else weights / weights.sum()
+    target = np.atleast_2d(y.T).astype(np.float64)
+    target_mean = np.zeros(len(target))
+    for _ in range(2):  # the second time removes the rounding error of the first mean
+        offset = target @ share
+        target -= offset[:, None]
+        target_mean += offset
     products = _sparse_products if sparse.issparse(X) else _dense_products
-    origin, offset, gram, cross = products(X, np.atleast_2d(target), share)
-    mean, mean_rest = two_sum(origin, offset)
-    constant, values = _constant(X, mean, gram.diagonal(), share)
-    if len(constant):
-        mean[constant], mean_rest[constant] = values, 0.0
-        gram[constant] = gram[:, constant] = cross[:, constant] = 0.0
-    np.fill_diagonal(gram, lifted(gram.diagonal(), _faint(X, mean, gram.diagonal(), share)))
-    counted = target if share is None else target[..., share > 0]
-    return {
-        "mean": mean,
-        "target_mean": target_mean,
-        "gram": gram,
-        "cross": cross.reshape(*target.shape[:-1], X.shape[1]),
-        "target_norm2": lifted(_average(target * target, share), counted.any(axis=-1)),
-        "mean_rest": mean_rest,
-        "target_mean_rest": target_mean_rest,
-    }
+    mean, gram, cross = products(X, target, share, weights is None)
+    shape = y.shape[1:]
+    moments = RowMoments(
+        mean,
+        target_mean.reshape(shape)[()],
+        gram,
+        cross.reshape(*shape, len(mean)),
+        ((target * target) @ share).reshape(shape)[()],
+    )
+    return moments.with_exact_constants()
 
 
-def two_sum(a: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:
-    """Return a + b, rounded, and the rounding error, exactly (Knuth)."""
-    total = a + b
-    b_kept = total - a
-    return total, (a - (total - b_kept)) + (b - b_kept)
-
-
-def lifted(variances: NDArray, varies: NDArray) -> NDArray:
-    """Return variances (...), at least FAINT where something `varies` (...).
-
-    A variance whose squares vanish would say that there is nothing.
-    """
-    return np.where(varies, np.maximum(variances, FAINT), variances)[()]
-
-
-def _average(values: NDArray, share: NDArray | None) -> NDArray:
-    """Return the weighted mean (...) of values (..., n)."""
-    return values.mean(axis=-1) if share is None else values @ share
-
-
-def _centred(y: NDArray, share: NDArray | None) -> tuple[NDArray, NDArray, NDArray]:
-    """Return y (..., n) about its mean, and the mean (...) as the sum of two numbers.
-
-    Of a constant target rounding leaves nothing, so that parts that agree in it merge to one.
-    """
-    sizes.check_target_size(y)
-    mean = _average(y, share)
-    target = y - np.expand_dims(mean, -1)
-    offset = _average(target, share)
-    target -= np.expand_dims(offset, -1)
-    mean, rest = two_sum(mean, offset)
-    constant = np.max(np.abs(target), axis=-1) <= 4 * EPS * np.abs(mean)
-    target[constant] = 0.0
-    some = y[..., 0 if share is None else np.argmax(share)]
-    return target, np.where(constant, some, mean)[()], np.where(constant, 0.0, rest)[()]
-
-
-def _constant(
-    X: Any, mean: NDArray, variances: NDArray, share: NDArray | None
-) -> tuple[NDArray, NDArray]:
-    """Return which columns of X (n, p) are constant, but not zero, and their values (k,).
-
-    So parts that agree in them merge to a column that is constant too. The variances (p,) raise the
-    suspicion, the columns decide.
-    """
-    suspects = np.flatnonzero((variances <= (10 * EPS * mean) ** 2) & (mean != 0))
-    if not len(suspects):
-        return suspects, mean[suspects]
-    columns = X[:, suspects].toarray() if sparse.issparse(X) else X[:, suspects]
-    if share is not None:
-        columns = columns[share > 0]
-    same = inspection.spread(columns) == 0
-    return suspects[same], columns[0, same].astype(np.float64)
-
-
-def _faint(X: Any, mean: NDArray, variances: NDArray, share: NDArray | None) -> NDArray:
-    """Return the mask (p,) of the columns of X (n, p) that seem to be zero, but are not."""
-    mask = (mean == 0) & (variances < FAINT)
-    suspects = np.flatnonzero(mask)
-    if len(suspects):
-        columns = X[:, suspects] if share is None else X[:, suspects][share > 0]
-        mask[suspects] = sizes.vanishing(columns, mean[suspects])
-    return mask
-
-
-def _sparse_products(
-    X: Any, target: NDArray, share: NDArray | None
-) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Return origin (p,), offset (p,), gram (p, p) and cross (t, p) of a CSC X (n, p)."""
-    size = np.max(np.abs(target), axis=1, keepdims=True)
-    size[size == 0] = 1.0  # so scaled, no target is too small for `Rows`
-    rows = Rows.from_data(X, (target / size).T, share, fit_intercept=True)
-    gram, cross = rows.block(np.arange(X.shape[1])), rows.correlation(rows.target) * size
-    constant = rows.constant()  # whose products hold rounding errors only
-    gram[constant] = gram[:, constant] = cross[:, constant] = 0.0
-    return rows.shift, rows.overlap[0], gram, cross
+def _mixed(first: NDArray, second: NDArray, share: float, spread: NDArray) -> NDArray:
+    """Return the average of two arrays (...), plus `spread` (...), which is overwritten."""
+    spread += share * second
+    spread += (1.0 - share) * first
+    return spread
 
 
 def _dense_products(
-    X: NDArray, target: NDArray, share: NDArray | None
-) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Return origin (p,), offset (p,), gram (p, p) and cross (t, p) of a dense X (n, p)."""
-    root = None if share is None else np.sqrt(share)
-    origin = _origin(X, root)
-    offset, gram, cross = _about(origin, X, target, root)
-    square = offset * offset
-    far = square > TOO_FAR * (gram.diagonal() - square)
-    far &= square > (SAMPLE * EPS * origin) ** 2  # else a constant column, up to rounding
-    if far.any():
-        origin = origin + np.where(far, offset, 0.0)
-        offset, gram, cross = _about(origin, X, target, root)
-    gram -= np.outer(offset, offset)
-    return origin, offset, gram, cross
-
-
-def _origin(X: NDArray, root: NDArray | None) -> NDArray:
-    """Return an origin (p,) for the columns of X (n, p) from some of its rows."""
-    some = slice(None, None, max(1, len(X) // SAMPLE))
-    sample = X[some].astype(np.float64)
-    share = np.ones(len(sample)) if root is None else root[some] ** 2
-    share = share / share.sum() if share.any() else np.full(len(sample), 1.0 / len(sample))
-    mean = share @ sample
-    variance = share @ (sample - mean) ** 2
-    return np.where(mean * mean > FAR * variance, mean, 0.0)
-
-
-def _about(
-    origin: NDArray, X: NDArray, target: NDArray, root: NDArray | None
+    X: NDArray, target: NDArray, share: NDArray, uniform: bool
 ) -> tuple[NDArray, NDArray, NDArray]:
-    """Return offset (p,) and gram (p, p), about `origin`, and cross (t, p)."""
+    """Return mean (p,), gram (p, p) and cross (t, p) of a dense X (n, p)."""
     n, p = X.shape
-    # In no fewer rows than columns, or adding up would take its time.
-    step = min(n, max(p, BLOCK_ROWS, BLOCK_BYTES // (8 * p)))
-    as_blas_reads = X.dtype == np.float64 and X.itemsize in X.strides and min(X.strides) > 0
-    as_it_is = root is None and as_blas_reads and not origin.any()
-    buffer, ones = None if as_it_is else np.empty((step, p)), np.ones(step)
-    gram = np.zeros((p, p))
-    offset, cross = np.zeros(p), np.zeros((len(target), p))
+    mean = np.zeros(p)
+    for rows in _blocks(n, p):
+        mean += share[rows] @ X[rows]
+    if uniform and X.dtype == np.float64:
+        sample = X[:: 1 + n // SAMPLE] - mean
+        if not _is_far(mean, (sample * sample).sum(axis=0) / len(sample)):
+            gram = np.dot(X.T, X)  # unlike @, it copies an array with strides that BLAS cannot read
+            gram /= n
+            gram -= np.outer(mean, mean)
+            if not _is_far(mean, gram.diagonal()):
+                return mean, gram, np.dot(target, X) / n
+    return _centred_products(X, mean, target, share)
+
+
+def _is_far(mean: NDArray, variance: NDArray) -> bool:
+    """Whether a column of mean (p,) and variance (p,) lies so far from zero that digits are lost.
+
+    Raw products lose the digits of mean^2 / variance, of which FAR^2 leaves all but two.
+    """
+    return bool((mean * mean > FAR * FAR * variance).any())
+
+
+def _centred_products(
+    X: NDArray, mean: NDArray, target: NDArray, share: NDArray
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Return mean (p,), gram (p, p) and cross (t, p) of X (n, p), centred about `mean` (p,)."""
+    n, p = X.shape
+    offset, gram, cross = np.zeros(p), np.zeros((p, p)), np.zeros((len(target), p))
+    root, weighted = np.sqrt(share), share * target
+    buffer = np.empty((min(n, _block_rows(p)), p))
+    for rows in _blocks(n, p):
+        centred = np.subtract(X[rows], mean, out=buffer[: n - rows.start])
+        offset += share[rows] @ centred
+        cross += weighted[:, rows] @ centred
+        centred *= root[rows, None]
+        gram += centred.T @ centred
+    gram -= np.outer(offset, offset)
+    return mean + offset, gram, cross
+
+
+def _blocks(n: int, p: int) -> Iterator[slice]:
+    """Yield slices of n rows of p numbers."""
+    step = _block_rows(p)
     for start in range(0, n, step):
-        rows = slice(start, start + step)
-        table, mass, weighted = X[rows], ones[: n - start], target[:, rows]
-        if not as_it_is:
-            table = np.subtract(table, origin, out=buffer[: n - start])
-        if root is not None:
-            mass = root[rows]
-            table *= mass[:, None]
-            weighted = mass * weighted
-        gram += table.T @ table
-        offset += mass @ table
-        cross += weighted @ table
-    total = n if root is None else 1.0
-    gram /= total
-    return offset / total, gram, cross / total
+        yield slice(start, start + step)
+
+
+def _block_rows(p: int) -> int:
+    """Return the rows of a block; fewer than p of them would spend their time on adding up."""
+    return max(p, BLOCK_BYTES // (8 * p), 1)
+
+
+def _sparse_products(
+    X: Any, target: NDArray, share: NDArray, uniform: bool
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Return mean (p,), gram (p, p) and cross (t, p) of a CSC X (n, p)."""
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    stored = np.diff(X.indptr)
+    shift = np.where(stored == len(share), X.T @ share, 0.0)
+    values = X.data - np.repeat(shift, stored)
+    centred = sparse.csc_array((values, X.indices, X.indptr), shape=X.shape)
+    offset, cross = centred.T @ share, (centred.T @ (share * target).T).T
+    centred.data *= np.sqrt(share)[X.indices]
+    gram = (centred.T @ centred).toarray()
+    gram -= np.outer(offset, offset)
+    return shift + offset, gram, np.ascontiguousarray(cross)

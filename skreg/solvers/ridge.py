@@ -1,164 +1,252 @@
-"""Closed forms: L2 and dropout are one linear system, (A'A + diag(ridge)) w = A'b.
+"""Closed forms: for L2 and dropout the optimum is one linear system.
 
-In u = sqrt(ridge) w it reads (B'B + I) u = B'b with B = A / sqrt(ridge), and one factorisation
-serves every target: of the p x p side ("cholesky"), of the n x n side ("dual", for p > n), by
-singular values ("svd"), or none ("cg", conjugate gradients on the data). Each is here a function
-that makes a step, from w and A'(b - A w) towards the solution; repeated with the residual taken on
-the data (iterative refinement), the steps lead to the exact one, which the duality gap certifies.
+    H w = A'b,        H = A'A + diag(ridge),        ridge_j >= 0, and 0 for a free feature
+
+"cholesky" factors H (p x p). "dual" serves p > n: for M = diag(ridge) of the penalised features it
+factors K = A M^-1 A' + I (n x n), solves K u = b and returns w = M^-1 A'u. Both refine their answer
+once, by the residual on the data, if the condition number asks for it. They raise LinAlgError where
+it is so large that the coefficients would be wrong; the duality gap would not show that.
+
+"svd" is right there too: singular values within rounding of zero do not count, so that at strength
+0, and on the way to it, the answer is least squares of minimum norm. "cg", conjugate gradients,
+needs no factor. The free features of "dual" and "svd" come first, as an intercept does: their span
+is projected out of the rest, and their coefficients fit what the rest has left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
+from scipy.linalg import lapack
 from scipy.sparse.linalg import LinearOperator
 from scipy.sparse.linalg import cg as conjugate_gradients
 
-from .._linalg import EPS, ROUNDING
 from .._objective import Penalty
-from .._solution import Solution
-from .threads import factoring
+from .._solution import Settings, Solution
+from ..problem.protocol import ALL, Design, Features, Problem
 
-Step = Callable[[NDArray, NDArray], NDArray]
-"""Takes w (..., p) and A'(b - A w) (..., p) to a better w."""
+EPS = float(np.finfo(np.float64).eps)
+TINY = float(np.finfo(np.float64).tiny)
+# A ridge t leaves dependent columns, relative to their size, a condition of 1 / t and coefficients
+# wrong by EPS / t, as measured at t of 1e-6 to 1e-20: 8 digits are right up to this condition. What
+# independent columns lose is restored by refinements up to 1e13, measured against 60 digits.
+LARGEST_CONDITION = 1e8
+RELATIVE_ERROR = 1e-12  # of the coefficients, from which on a refinement pays
+# Of each of two runs, the second on the residual of the first. A third would solve for rounding.
+CG_RTOL = 1e-6
 
-LARGE_SIDE = 5000  # the smaller side from which sparse designs are iterated on, not factored
-CG_RTOL = 1e-6  # of one step; two of them are right to the last digits, not just to a small gap
+
+def cholesky(
+    problem: Problem, penalty: Penalty, start: NDArray | None, settings: Settings
+) -> Solution:
+    """Factor the p x p side."""
+    S: Features = np.flatnonzero(~penalty.excluded) if penalty.excluded.any() else ALL
+    ridge = penalty.ridge[S]
+    factor = _Factor(add_to_diagonal(problem.gram(S), ridge))
+    w = np.zeros(problem.coef_shape)
+
+    def residual(part: NDArray) -> NDArray:
+        w[..., S] = part
+        return problem.evaluate(w)[0][..., S] - ridge * part
+
+    part, n_iter = factor.refined(problem.cross[..., S], residual, settings.max_iter)
+    w[..., S] = part
+    return Solution(w, n_iter=n_iter)
+
+
+def dual(design: Design, penalty: Penalty, start: NDArray | None, settings: Settings) -> Solution:
+    """Factor the n x n side."""
+    strength, inverse = relative(penalty.finite[1])
+    free = FreeFeatures.of(design, penalty)
+    kernel = free.without(free.without(design.kernel(np.sqrt(inverse))).T)
+    # The kernel is zero along what is fitted without a penalty, and so is what it is solved for: a
+    # number of its own size there spares it a condition number that means nothing.
+    unpenalised = free.basis
+    if design.fit_intercept:
+        unpenalised = np.column_stack([unpenalised, design.root])
+    kernel += (np.trace(kernel) / len(kernel) * unpenalised) @ unpenalised.T
+    factor = _Factor(add_to_diagonal(kernel, strength))
+    target = free.without(design.target)
+
+    def expand(rows: NDArray) -> NDArray:
+        return inverse * design.correlation(free.without(rows))
+
+    def residual(rows: NDArray) -> NDArray:
+        return target - free.without(design.product(expand(rows))) - strength * rows
+
+    rows, n_iter = factor.refined(target, residual, settings.max_iter)
+    w = expand(rows)
+    w[..., free.features] = free.fit(design.target - design.product(w))
+    return Solution(w, n_iter=n_iter)
+
+
+def svd(design: Design, penalty: Penalty, start: NDArray | None, settings: Settings) -> Solution:
+    """Take the singular values of the columns."""
+    S = features_without(penalty.excluded)
+    w = np.zeros(design.coef_shape)
+    w[..., S] = least_squares(design.columns(S), design.target, penalty.ridge[S])
+    return Solution(w)
+
+
+def cg(problem: Problem, penalty: Penalty, start: NDArray | None, settings: Settings) -> Solution:
+    """Iterate on the data, in coordinates in which H has a unit diagonal.
+
+    Free features share one scale: from zero, the iterates have the minimum norm then.
+    """
+    kept, ridge = ~penalty.excluded, penalty.finite[1]
+    norms2 = np.where(penalty.free, np.max(problem.column_norms2, initial=0.0), ridge)
+    norms2 += np.where(ridge > 0, problem.column_norms2, 0.0)
+    scale = np.sqrt(np.divide(1.0, norms2, where=kept & (norms2 > 0), out=np.zeros_like(norms2)))
+    coefs = np.zeros(problem.coef_shape).reshape(-1, problem.n_features)
+    n_iter = 1
+    for k, w in enumerate(coefs):
+        one = problem if len(problem.coef_shape) == 1 else problem.select_target(k)
+
+        def product(u: NDArray, one: Problem = one) -> NDArray:
+            """Return H u in the coordinates of `scale`."""
+            v = scale * u.ravel()
+            return scale * (one.cross - one.evaluate(v)[0] + ridge * v)
+
+        system = LinearOperator((len(w), len(w)), matvec=product, dtype=np.float64)
+        size = np.linalg.norm(scale * one.cross)
+        for run in range(1, 1 + min(2, settings.max_iter)):
+            slope = scale * (one.evaluate(w)[0] - ridge * w)
+            length, enough = np.linalg.norm(slope), CG_RTOL**2 * size
+            if length <= enough:
+                break
+            # In units of A'b, so that the products do not drown in it.
+            unit = size / length
+            step, _ = conjugate_gradients(
+                system, slope * unit, rtol=CG_RTOL, atol=enough * unit, maxiter=settings.max_iter
+            )
+            w += scale * step / unit
+            n_iter = max(n_iter, run)
+    return Solution(coefs.reshape(problem.coef_shape), n_iter=n_iter)
+
+
+def features_without(excluded: NDArray) -> Features:
+    """Return the features that the mask (p,) does not exclude."""
+    return np.flatnonzero(~excluded) if excluded.any() else ALL
+
+
+def relative(ridge: NDArray) -> tuple[float, NDArray]:
+    """Return a strength t, and t / ridge (p,), or 0 where there is no ridge."""
+    strength = float(np.max(ridge, initial=0.0)) or 1.0
+    return strength, np.divide(strength, ridge, where=ridge > 0, out=np.zeros_like(ridge))
+
+
+def add_to_diagonal(matrix: NDArray, values: NDArray | float) -> NDArray:
+    """Return the matrix (k, k), with values (k,) added to its diagonal in place."""
+    matrix.flat[:: len(matrix) + 1] += values
+    return matrix
+
+
+class _Factor:
+    """The Cholesky factor of a positive definite matrix (k, k), scaled to a unit diagonal."""
+
+    def __init__(self, matrix: NDArray) -> None:
+        """Factor the matrix in its place; raise LinAlgError if its condition is too large."""
+        diagonal = np.diagonal(matrix)
+        if not np.all(diagonal > 0):
+            raise linalg.LinAlgError("A column without a penalty is zero.")
+        self._scale = 1.0 / np.sqrt(diagonal)
+        matrix *= self._scale
+        matrix *= self._scale[:, None]
+        norm = np.max(np.sum(np.abs(matrix), axis=0), initial=0.0)
+        # Symmetric, so that the transpose is what LAPACK wants and nothing is copied.
+        self._factor, info = lapack.dpotrf(matrix.T, overwrite_a=True, clean=False)
+        reciprocal = lapack.dpocon(self._factor, norm)[0] if info == 0 and len(matrix) else 0.0
+        self._error = EPS / max(reciprocal, EPS) if len(matrix) else 0.0
+        if not self._error <= EPS * LARGEST_CONDITION:
+            raise linalg.LinAlgError("The system is too ill-conditioned for a Cholesky factor.")
+
+    def solve(self, q: NDArray) -> NDArray:
+        """Return the solution (..., k) for the right-hand sides q (..., k)."""
+        if q.size == 0:
+            return np.zeros_like(q)
+        solved = lapack.dpotrs(self._factor, (q * self._scale).T)[0]
+        return solved.T.reshape(q.shape) * self._scale
+
+    def refined(
+        self, q: NDArray, residual: Callable[[NDArray], NDArray], max_iter: int
+    ) -> tuple[NDArray, int]:
+        """Return the solution (..., k) for q (..., k), and how many solves it took.
+
+        As long as it pays, the `residual` of the solution, taken on the data, is solved for.
+        """
+        x, n_iter, error, last = self.solve(q), 1, self._error, 1.0
+        while error > RELATIVE_ERROR and n_iter < max_iter:
+            step = self.solve(residual(x))
+            share = float(np.max(np.abs(step)) / max(np.max(np.abs(x)), TINY))
+            if share > 0.5 * last:
+                if n_iter == 1:
+                    raise linalg.LinAlgError("Rounding leaves no digit of the solution.")
+                break  # the rounding of the residual is all that is left
+            x, n_iter, error, last = x + step, n_iter + 1, share * share, share
+        return x, n_iter
+
+
+def _leading(s: NDArray, noise: float) -> int:
+    """Return how many of the descending singular values s (k,) are above their rounding error."""
+    return int(np.count_nonzero(s > noise))
 
 
 @dataclass(frozen=True)
-class _Point:
-    """w (..., p), A'(b - A w) (..., p), the objective summed over targets, and the gap (...)."""
+class FreeFeatures:
+    """Least squares of minimum norm on the free columns A_F = U S V'.
 
-    w: NDArray
-    correlation: NDArray
-    objective: float
-    gap: NDArray
-
-    def improves_on(self, other: _Point) -> bool:
-        """Whether the objective is lower, or the same to rounding and the gap clearly lower."""
-        slack = ROUNDING * other.objective
-        lower = self.objective < other.objective - slack
-        same = self.objective <= other.objective + slack
-        return lower or (same and np.max(self.gap) < 0.9 * np.max(other.gap))
-
-
-def _null_model(view: Any, zeros: NDArray) -> _Point:
-    """Return what the data say of w = 0 (..., p); its objective bounds its gap."""
-    correlation, residual_norm2 = view.evaluate(zeros)
-    objective = 0.5 * residual_norm2
-    return _Point(zeros, correlation, float(np.sum(objective)), objective)
-
-
-def _evaluate(view: Any, penalty: Penalty, w: NDArray) -> _Point:
-    """Return what the data say of w (..., p)."""
-    correlation, residual_norm2 = view.evaluate(w)
-    objective = float(np.sum(0.5 * residual_norm2 + penalty.value(w)))
-    return _Point(w, correlation, objective, penalty.dual_gap(w, correlation, residual_norm2))
-
-
-def refine(make_step: Callable[..., Step]) -> Callable[..., Solution]:
-    """Return the solver that repeats the step that `make_step` makes.
-
-    A step that overflows is just no improvement.
+    `features` F (f,), the orthonormal `basis` U (n, r), and `back` = S^-1 V' (r, f).
     """
 
-    @np.errstate(over="ignore", invalid="ignore")
-    def solve(view: Any, penalty: Penalty, start: NDArray, settings: Any) -> Solution:
-        kept = np.flatnonzero(~penalty.excluded)
-        enough = min(settings.tol, EPS) * 0.5 * view.target_norm2
-        best, last = _null_model(view, np.zeros_like(start)), None
-        try:
-            step = make_step(view, kept, penalty.ridge[kept], settings)
-        except linalg.LinAlgError:  # the identity drowned in rounding: the gap will tell
-            return Solution(best.w, best.gap, 1)
-        n_iter = 0
-        while n_iter < settings.max_iter and (last is None or best is last):
-            n_iter += 1
-            last = _evaluate(view, penalty, step(best.w, best.correlation))
-            best = last if last.improves_on(best) else best
-            if np.all(best.gap <= enough):
-                break
-        return Solution(best.w, best.gap, n_iter)
+    features: NDArray
+    basis: NDArray
+    back: NDArray
 
-    return solve
+    @classmethod
+    def of(cls, design: Design, penalty: Penalty) -> FreeFeatures:
+        """Return the factors of the free columns of a design."""
+        free = np.flatnonzero(penalty.free)
+        return cls.of_columns(free, design.columns(free))
 
+    @classmethod
+    def of_columns(cls, features: NDArray, columns: NDArray) -> FreeFeatures:
+        """Factor the columns (n, f)."""
+        if not len(features):
+            return cls(features, np.zeros((len(columns), 0)), np.zeros((0, 0)))
+        U, s, Vt = linalg.svd(columns, full_matrices=False, check_finite=False)
+        rank = _leading(s, max(columns.shape) * EPS * s[0])
+        return cls(features, U[:, :rank], Vt[:rank] / s[:rank, None])
 
-def _by_inverse(inverse: Callable, kept: NDArray, ridge: NDArray) -> Step:
-    """Return the step of an approximate inverse (..., k) -> (..., k) of B'B + I."""
-    scale = 1.0 / np.sqrt(ridge)
+    def without(self, rows: NDArray) -> NDArray:
+        """Return what the free columns cannot fit of rows (..., n)."""
+        return rows - (rows @ self.basis) @ self.basis.T if len(self.features) else rows
 
-    def step(w: NDArray, correlation: NDArray) -> NDArray:
-        w = w.copy()
-        descent = correlation[..., kept] - ridge * w[..., kept]
-        w[..., kept] += inverse(descent * scale) * scale
-        return w
-
-    return step
+    def fit(self, rows: NDArray) -> NDArray:
+        """Return the coefficients (..., f) that fit rows (..., n)."""
+        return (rows @ self.basis) @ self.back
 
 
-def _factor_with_identity(side: NDArray) -> tuple[NDArray, bool]:
-    """Return the Cholesky factor of `side` (k, k) + I, in its place."""
-    side.flat[:: len(side) + 1] += 1.0
-    with factoring(len(side)):
-        return linalg.cho_factor(side, overwrite_a=True, check_finite=False)
+def least_squares(A: NDArray, b: NDArray, ridge: NDArray) -> NDArray:
+    """Return argmin_w |b - A w|^2 + sum_j ridge_j w_j^2 (..., k), of minimum norm.
 
-
-def cholesky(view: Any, kept: NDArray, ridge: NDArray, settings: Any) -> Step:
-    """Factor the p x p side."""
-    scale = 1.0 / np.sqrt(ridge)
-    side = view.block(kept)
-    side *= scale
-    side *= scale[:, None]
-    factor = _factor_with_identity(side)
-    return _by_inverse(lambda q: linalg.cho_solve(factor, q.T, check_finite=False).T, kept, ridge)
-
-
-def dual(view: Any, kept: NDArray, ridge: NDArray, settings: Any) -> Step:
-    """Factor the n x n side; (B'B + I)^-1 = I - B'(BB' + I)^-1 B."""
-    scale = np.zeros(view.n_features)
-    scale[kept] = 1.0 / np.sqrt(ridge)
-    side = view.kernel(scale)
-    factor = _factor_with_identity(side)
-
-    def inverse(q: NDArray) -> NDArray:
-        full = np.zeros((*q.shape[:-1], len(scale)))
-        full[..., kept] = q * scale[kept]
-        rows = linalg.cho_solve(factor, view.product(full).T, check_finite=False).T
-        return q - view.correlation(view.project(rows))[..., kept] * scale[kept]
-
-    return _by_inverse(inverse, kept, ridge)
-
-
-def svd(view: Any, kept: NDArray, ridge: NDArray, settings: Any) -> Step:
-    """Take the singular values of B; from zero, steps never leave the span of its rows."""
-    columns = view.columns(kept) / np.sqrt(ridge)
-    _, s, Vt = linalg.svd(columns, full_matrices=False, overwrite_a=True, check_finite=False)
-    return _by_inverse(lambda q: (q @ Vt.T / (1.0 + s * s)) @ Vt, kept, ridge)
-
-
-def cg(view: Any, kept: NDArray, ridge: NDArray, settings: Any) -> Step:
-    """Iterate on the data."""
-    scale = 1.0 / np.sqrt(ridge)
-
-    def product(u: NDArray) -> NDArray:
-        w = np.zeros(view.n_features)
-        w[kept] = scale * u.ravel()
-        return view.curvature(w)[kept] * scale + u.ravel()
-
-    system = LinearOperator((len(kept),) * 2, matvec=product, dtype=np.float64)
-
-    def inverse(q: NDArray) -> NDArray:
-        targets = q.reshape(-1, q.shape[-1])
-        solved = [
-            conjugate_gradients(system, t, rtol=CG_RTOL, maxiter=settings.max_iter)[0]
-            for t in targets
-        ]
-        return np.array(solved).reshape(q.shape)
-
-    return _by_inverse(inverse, kept, ridge)
+    A is (n, k), which may be overwritten, b (..., n) and ridge (k,).
+    """
+    if A.shape[0] > A.shape[1] > 0:  # the singular values of a triangle are cheaper
+        b, A = linalg.qr_multiply(A, b, mode="right", overwrite_a=True)
+    free = FreeFeatures.of_columns(np.flatnonzero(ridge == 0), A[:, ridge == 0])
+    w, penalised = np.zeros((*b.shape[:-1], len(ridge))), ridge > 0
+    if penalised.any():
+        strength, inverse = relative(ridge)
+        scale = np.sqrt(inverse[penalised])
+        B = A[:, penalised] * scale
+        size = np.sqrt(np.max(np.einsum("ij,ij->j", B, B)))
+        U, s, Vt = linalg.svd(free.without(B.T).T, full_matrices=False, check_finite=False)
+        rank = _leading(s, max(B.shape) * EPS * max(size, s[0]))
+        U, s, Vt = U[:, :rank], s[:rank], Vt[:rank]
+        w[..., penalised] = ((free.without(b) @ U) / (s + strength / s)) @ Vt * scale
+    w[..., free.features] = free.fit(b - w @ A.T)
+    return w

@@ -1,239 +1,243 @@
 """Closed forms for many strengths: one eigendecomposition serves all ridges fixed + t * varying.
 
-With M = diag(varying), the coefficients at strength t are
+For M = diag(varying), the coefficients at strength t are
 
-    w(t) = V (L + t)^-1 V'A'b,      V = M^-1/2 Q,    M^-1/2 (A'A + diag(fixed)) M^-1/2 = Q L Q',
+    w(t) = w_0 + V (L + t)^-1 V'A'b,    V = M^-1/2 Q,    M^-1/2 (A'A + diag(fixed)) M^-1/2 = Q L Q'
 
-or, with more features than rows and nothing fixed, from the n x n side,
+on the p x p side ("primal"). The features that t does not weigh, such as unpenalised ones, are
+minimised over first: that takes a Schur complement of A'A, w_0 is their fit alone, and V has
+entries for them too, so that the formula stays. With more features than rows and nothing fixed, the
+n x n side ("dual") gives
 
     w(t) = M^-1 A'U (L + t)^-1 U'b,                  A M^-1 A' = U L U'.
 
-A further strength costs two products with the eigenvectors. From the same factors come the trace of
-the hat matrix A (A'A + diag(fixed) + t M)^-1 A' (degrees of freedom) and the errors on rows left
-out (`model_selection/loo.py`). Where rounding shows, one refinement with the residual taken on the data
-corrects it.
+A further strength costs one product with the eigenvectors. The same factors give the trace of the
+hat matrix A (A'A + diag(fixed) + t M)^-1 A' (degrees of freedom) and the errors on rows left out
+(`model_selection/leave_one_out.py`). Eigenvalues within rounding of zero do not count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import linalg
 
-from .._linalg import EPS
 from .._objective import Penalty
-from .._solution import Solution
-from ..problem import sizes
-from . import ridge
-from .elimination import Elimination
-
-CHUNK_BYTES = 2**24  # of the coefficients, and of the residuals, that are worked on at a time
+from .._solution import Settings, Solution
+from ..problem.protocol import ALL, Design, Problem
+from .ridge import EPS, LARGEST_CONDITION, FreeFeatures, add_to_diagonal
 
 
 @dataclass(frozen=True)
-class Factors:
-    """Eigenvalues L (k,), vectors V or U, and `image` (..., k): the target in their terms."""
+class RidgePath:
+    """The penalties whose ridge weights are fixed + t * varying (p,) at strength t >= 0.
 
-    view: Any
+    `excluded` (p,) is the mask of the features without a coefficient, whose weights here are 0.
+    """
+
+    fixed: NDArray
+    varying: NDArray
+    excluded: NDArray
+
+    @classmethod
+    def between(cls, at_zero: Penalty, at_one: Penalty) -> RidgePath:
+        """Return the path through the penalties at t = 0 and at t = 1."""
+        fixed, unit = at_zero.finite[1], at_one.finite[1]
+        return cls(np.where(at_one.excluded, 0.0, fixed), unit - fixed, at_one.excluded)
+
+    def ridge(self, t: float) -> NDArray:
+        """Return the ridge weights (p,) at a strength, 0 for the excluded features."""
+        return self.fixed + t * self.varying
+
+    def at(self, t: float) -> RidgePath:
+        """Return the path that is at t = 1 what this one is at t, with nothing fixed."""
+        return RidgePath(np.zeros_like(self.fixed), self.ridge(t), self.excluded)
+
+    def at_zero(self) -> RidgePath:
+        """Return the path that stays at t = 0."""
+        return RidgePath(self.fixed, np.zeros_like(self.varying), self.excluded)
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Eigenvalues L (k,), and the target in the terms of their vectors: `image` (..., k)."""
+
     eigenvalues: NDArray
-    vectors: NDArray
     image: NDArray
-
-    def first(self, t: NDArray) -> NDArray:
-        """Return w (..., p) at strengths t (..., 1)."""
-        return self.expand(self.image * self.inverse(t))
-
-    def solve(self, q: NDArray, t: NDArray) -> NDArray:
-        """Return (A'A + fixed + t M)^-1 q (..., p) for q (..., p) in the range of A'."""
-        return self.expand(self.project(q) * self.inverse(t))
-
-    def inverse(self, t: NDArray) -> NDArray:
-        """Return 1 / (L + t) (..., k), and 0 where that is nothing but rounding."""
-        shifted = self.eigenvalues + t
-        return np.divide(1.0, shifted, where=shifted > self.noise, out=np.zeros_like(shifted))
 
     @property
     def noise(self) -> float:
-        """Return the rounding error of the eigenvalues, at least what can be divided by."""
-        error = len(self.eigenvalues) * EPS * float(np.max(self.eigenvalues, initial=0.0))
-        return max(error, float(np.finfo(float).tiny))
+        """The rounding error of the eigenvalues."""
+        size = float(np.max(self.eigenvalues, initial=0.0))
+        return max(len(self.eigenvalues) * EPS * size, float(np.finfo(np.float64).tiny))
 
+    def inverse(self, ts: NDArray) -> NDArray:
+        """Return 1 / (L + t) (m, k) for strengths (m,), and 0 where L + t is only rounding."""
+        shifted = self.eigenvalues + ts[:, None]
+        return np.divide(1.0, shifted, where=shifted > self.noise, out=np.zeros_like(shifted))
 
-@dataclass(frozen=True)
-class Primal(Factors):
-    """The p x p side; `vectors` V (p, k), and `explained` (k,), the diagonal of V'A'A V."""
-
-    explained: NDArray
-
-    @classmethod
-    def of(cls, view: Any, kept: NDArray, fixed: NDArray, varying: NDArray) -> Primal:
-        """Factor the features `kept` (k,), whose ridge is fixed + t * varying (k,)."""
-        scale = 1.0 / np.sqrt(varying)
-        offset = fixed / varying
-        side = view.block(kept) * np.outer(scale, scale)
-        side.flat[:: len(side) + 1] += offset
-        eigenvalues, Q = _eigh(side)
-        vectors = np.zeros((view.n_features, len(kept)))
-        vectors[kept] = scale[:, None] * Q
-        image = view.evaluate(np.zeros(view.coef_shape))[0] @ vectors
-        return cls(view, eigenvalues, vectors, image, np.maximum(eigenvalues - offset @ Q**2, 0.0))
-
-    def project(self, q: NDArray) -> NDArray:
-        """Return V'q (..., k)."""
-        return q @ self.vectors
-
-    def expand(self, z: NDArray) -> NDArray:
-        """Return V z (..., p)."""
-        return z @ self.vectors.T
-
-    def trace(self, ts: NDArray) -> NDArray:
-        """Return the trace of the hat matrix (m,)."""
-        return self.inverse(ts[:, None]) @ self.explained
-
-
-@dataclass(frozen=True)
-class Dual(Factors):
-    """The n x n side, of the k rows that count.
-
-    `vectors` U (n, k), and `scale` (p,) = 1 / varying, 0 for the excluded.
-    """
-
-    scale: NDArray
-
-    @classmethod
-    def of(cls, view: Any, kept: NDArray, fixed: NDArray, varying: NDArray) -> Dual:
-        """Factor for the features `kept` (k,), whose ridge is t * varying (k,)."""
-        scale = np.zeros(view.n_features)
-        scale[kept] = 1.0 / varying
-        kernel, counted = view.kernel(np.sqrt(scale)), np.flatnonzero(view.counted)
-        if len(counted) < len(kernel):
-            kernel = kernel[counted[:, None], counted]
-        eigenvalues, vectors = _eigh(kernel)
-        U = np.zeros((len(view.counted), len(counted)))
-        U[counted] = vectors
-        U = view.project(U.T).T  # the basis is of eigenvalue 0; keep rounding from mixing it in
-        return cls(view, eigenvalues, U, view.target @ U, scale)
-
-    def project(self, q: NDArray) -> NDArray:
-        """Return U'r (..., n) for q = A'r (..., p)."""
-        # A M^-1 A' r = U L U'r. What L annihilates, A' does too.
-        return self.view.product(self.scale * q) @ self.vectors * self.inverse(np.zeros(1))
-
-    def expand(self, z: NDArray) -> NDArray:
-        """Return M^-1 A'U z (..., p)."""
-        return self.scale * self.view.correlation(z @ self.vectors.T)
-
-    def trace(self, ts: NDArray) -> NDArray:
-        """Return the trace of the hat matrix (m,)."""
-        return self._shares(ts).sum(axis=1)
-
-    def _shares(self, ts: NDArray) -> NDArray:
-        """Return L / (L + t) (m, n)."""
-        return self.eigenvalues * self.inverse(ts[:, None])
-
-
-class Spectrum:
-    """The ridge problems at every strength t > 0, from one factorisation.
-
-    `problem` eliminates the free features, and of the others `kept` (k,) have a coefficient, whose
-    ridge is fixed + t * varying (k,).
-    """
-
-    def __init__(self, problem: Elimination, kept: NDArray, fixed: NDArray, varying: NDArray):
-        self.problem = problem
-        self.view = problem.rest[0]
-        side = Dual if _is_wide(self.view, kept) else Primal
-        self.factors = side.of(self.view, kept, fixed, varying)
+    def resolves(self, ts: NDArray) -> NDArray:
+        """Return the mask (m,) of the strengths at which `coefs` has 8 digits."""
+        inverse = self.inverse(ts)
+        largest = np.max(self.eigenvalues, initial=0.0) + ts
+        return largest * np.max(inverse, axis=1, initial=0.0) <= LARGEST_CONDITION
 
     def coefs(self, ts: NDArray) -> NDArray:
-        """Return the coefficients (m, ..., p) at strengths (m,), neither refined nor certified."""
-        w = self.factors.first(self._as_column(ts))
-        return self.problem.complete(Solution(w, np.zeros(w.shape[:-1]), 1)).coef
-
-    def solve(self, ts: NDArray, penalties: list[Penalty], tol: float) -> list[Solution]:
-        """Return the solutions at strengths (m,), given the penalties there; refined if needed.
-
-        Where steps overflow, the gap says so.
-        """
-        t, penalty = self._as_column(ts), stack(penalties, len(self.view.coef_shape))
-        penalty = penalty.exclude(self.problem.rest[1].excluded)
-        enough = min(tol, EPS) * 0.5 * self.view.target_norm2
-        with np.errstate(over="ignore", invalid="ignore"):
-            w, n_iter = self.factors.first(t), 1
-            correlation, norm2 = self.view.evaluate(w)
-            gap = penalty.dual_gap(w, correlation, norm2)
-            if np.any(gap > enough):
-                n_iter = 2
-                refined = w + self.factors.solve(correlation - penalty.finite[1] * w, t)
-                refined_gap = penalty.dual_gap(refined, *self.view.evaluate(refined))
-                better = refined_gap < gap
-                w = np.where(better[..., None], refined, w)
-                gap = np.where(better, refined_gap, gap)
-        whole = self.problem.complete(Solution(w, gap, n_iter))
-        return [
-            replace(whole, coef=coef, dual_gap=dual_gap)
-            for coef, dual_gap in zip(whole.coef, whole.dual_gap, strict=True)
-        ]
-
-    def rest(self, rows: Any) -> Any:
-        """Return the `Rows` view of the same data with the free features projected out."""
-        if rows is self.problem.view:
-            return self.view
-        return Elimination(rows, self.problem.penalty).rest[0]
+        """Return the coefficients (m, ..., p) at strengths (m,)."""
+        return self._expand(self.image * between_targets(self.inverse(ts), self.image.ndim + 1))
 
     def degrees_of_freedom(self, ts: NDArray) -> NDArray:
-        """Return the trace of the hat matrix (m,), free features included, the intercept not."""
-        return self.problem.rank + self.factors.trace(ts)
+        """Return the trace of the hat matrix (m,); the intercept is not counted."""
+        raise NotImplementedError
 
-    def _as_column(self, ts: NDArray) -> NDArray:
-        """Return strengths (m,) with the axes of coefficients (m, ..., p)."""
-        return ts.reshape(-1, *(1 for _ in self.view.coef_shape))
+    def _expand(self, z: NDArray) -> NDArray:
+        """Return the coefficients (..., p) for coordinates z (..., k) in the eigenvectors."""
+        raise NotImplementedError
 
 
-def spectrum(view: Any, unit: Penalty, fixed: NDArray, varying: NDArray) -> Spectrum | None:
-    """Return the factors shared by ridge(t) = fixed + t * varying (p,), None if there are none.
+@dataclass(frozen=True)
+class Primal(Spectrum):
+    """The p x p side.
 
-    `unit` is the penalty at t = 1.
+    `vectors` V (p, k), `explained` (k,) the diagonal of V'A'A V, and of the features that t does
+    not weigh: the coefficients w_0 `alone` (..., p), and `basis` T (p, r) with T T' their part of
+    the inverse of A'A + diag(fixed), which adds `freedom` to the trace.
     """
-    sparse = view.is_sparse and min(view.shape) > ridge.LARGE_SIDE
-    if unit.positive or unit.has_l1 or sparse or np.any(unit.free & view.vanishing):
-        return None
-    problem = Elimination(view, unit)
-    if problem.is_solved:
-        return None
-    kept = np.flatnonzero(~problem.rest[1].excluded)
-    fixed, varying = fixed[kept], varying[kept]
-    extreme = np.any((varying < sizes.SMALLEST**2) | (varying > sizes.LARGEST**2))
-    if extreme or (_is_wide(view, kept) and np.any(fixed > 0)):
-        return None
-    return Spectrum(problem, kept, fixed, varying)
+
+    vectors: NDArray
+    explained: NDArray
+    alone: NDArray
+    basis: NDArray
+    freedom: float
+
+    @classmethod
+    def of(cls, problem: Problem, path: RidgePath) -> Primal:
+        """Factor the p x p side of a problem."""
+        p = problem.n_features
+        S, F = (np.flatnonzero(~path.excluded & part) for part in weighed(path))
+        scale = 1.0 / np.sqrt(path.varying[S])
+        whole = len(S) == p  # whose Gram matrix a problem keeps
+        side = add_to_diagonal(problem.gram(ALL if whole else S), path.fixed[S])
+        basis, alone = np.zeros((p, 0)), np.zeros(problem.coef_shape)
+        shares, freedom = np.zeros((0, len(S))), 0.0
+        if len(F):
+            gram = problem.gram(F)
+            T, back = inverse_factors(add_to_diagonal(gram.copy(), path.fixed[F]))
+            basis = np.zeros((p, T.shape[1]))
+            basis[F] = T
+            alone[..., F] = (problem.cross[..., F] @ T) @ back.T
+            freedom = float(np.sum(T * (gram @ T)))
+            mixed = problem.gram(F, S)
+            shares = back @ (T.T @ mixed)
+            side -= mixed.T @ shares
+        side *= scale
+        side *= scale[:, None]
+        L, Q = np.linalg.eigh(side) if len(S) else (np.zeros(0), side)
+        vectors = np.zeros((p, len(S)))
+        vectors[S] = scale[:, None] * Q
+        vectors[F] = -shares @ vectors[S]
+        # V'(A'A + diag(fixed)) V = L.
+        explained = np.maximum(L - path.fixed @ np.square(vectors), 0.0)
+        image = problem.cross @ vectors
+        return cls(np.maximum(L, 0.0), image, vectors, explained, alone, basis, freedom)
+
+    def degrees_of_freedom(self, ts: NDArray) -> NDArray:
+        """Return the trace of the hat matrix (m,); the intercept is not counted."""
+        return self.freedom + self.inverse(ts) @ self.explained
+
+    def _expand(self, z: NDArray) -> NDArray:
+        return self.alone + z @ self.vectors.T
 
 
-def stack(penalties: list[Penalty], n_axes: int) -> Penalty:
-    """Return several penalties as one, whose weights have the axes (m, ..., p): 1 + n_axes."""
-    shape = (len(penalties), *(1 for _ in range(n_axes - 1)), -1)
-    l1 = np.array([penalty.l1 for penalty in penalties]).reshape(shape)
-    ridge = np.array([penalty.ridge for penalty in penalties]).reshape(shape)
-    return replace(penalties[0], l1=l1, ridge=ridge)
+@dataclass(frozen=True)
+class Dual(Spectrum):
+    """The n x n side of a `design`, with nothing fixed.
+
+    `vectors` U (n, n) are orthogonal to what is fitted without a penalty: the `free` features and
+    the intercept. `scale` (p,) is 1 / varying, 0 for the excluded and the free.
+    """
+
+    design: Design
+    vectors: NDArray
+    scale: NDArray
+    free: FreeFeatures
+
+    @classmethod
+    def of(cls, design: Design, path: RidgePath) -> Dual:
+        """Factor the n x n side of a design."""
+        some, none = weighed(path)
+        scale = np.divide(1.0, path.varying, where=some, out=np.zeros_like(path.varying))
+        F = np.flatnonzero(none & ~path.excluded)
+        free = FreeFeatures.of_columns(F, design.columns(F))
+        kernel = free.without(free.without(design.kernel(np.sqrt(scale))).T)
+        L, U = np.linalg.eigh(kernel)
+        # Rounding may have mixed what is fitted without a penalty into the eigenvectors of 0.
+        if design.fit_intercept:
+            U -= np.outer(design.root, design.root @ U)
+        U = free.without(U.T).T
+        return cls(np.maximum(L, 0.0), design.target @ U, design, U, scale, free)
+
+    def degrees_of_freedom(self, ts: NDArray) -> NDArray:
+        """Return the trace of the hat matrix (m,); the intercept is not counted."""
+        return self.free.basis.shape[1] + self.inverse(ts) @ self.eigenvalues
+
+    def _expand(self, z: NDArray) -> NDArray:
+        w = self.scale * self.design.correlation(z @ self.vectors.T)
+        if len(self.free.features):
+            left = self.design.target - self.design.product(w)
+            w[..., self.free.features] = self.free.fit(left)
+        return w
 
 
-def chunks(view: Any, m: int) -> Iterator[slice]:
-    """Yield slices of m strengths, few enough for their coefficients and residuals to be formed."""
-    longest = max(view.shape) if view.has_rows else view.n_features
-    step = max(1, CHUNK_BYTES // (8 * longest * int(np.prod(view.coef_shape[:-1]))))
-    for start in range(0, m, step):
-        yield slice(start, min(m, start + step))
+def spectrum(problem: Problem, path: RidgePath) -> Primal | Dual | None:
+    """Return the factors that all strengths t > 0 share, or None if they share none."""
+    if not is_wide(problem, path):
+        return Primal.of(problem, path)
+    return None if path.fixed.any() else Dual.of(problem, path)
 
 
-def _eigh(side: NDArray) -> tuple[NDArray, NDArray]:
-    """Return the eigenvalues (k,), at least zero, and the eigenvectors of a Gram matrix (k, k)."""
-    eigenvalues, vectors = np.linalg.eigh(side)
-    return np.maximum(eigenvalues, 0.0), vectors
+def solve(
+    problem: Problem, penalty: Penalty, start: NDArray | None, settings: Settings
+) -> Solution:
+    """Solve for one penalty by the eigenvalues of the smaller side, where Cholesky fails."""
+    ridge = penalty.finite[1]
+    path = RidgePath(np.zeros_like(ridge), ridge, penalty.excluded)
+    found = Dual.of(problem, path) if is_wide(problem, path) else Primal.of(problem, path)
+    return Solution(found.coefs(np.ones(1))[0])
 
 
-def _is_wide(view: Any, kept: NDArray) -> bool:
-    """Return whether the view has fewer rows than features `kept` (k,)."""
-    return view.has_rows and view.shape[0] < len(kept)
+def weighed(path: RidgePath) -> tuple[NDArray, NDArray]:
+    """Return the masks (p,) of the features that the strength weighs, and of the others."""
+    return path.varying > 0, path.varying == 0
+
+
+def is_wide(problem: Problem, path: RidgePath) -> TypeGuard[Design]:
+    """Return whether a problem has rows, and no more degrees of freedom there than features."""
+    freedom = problem.shape[0] - problem.fit_intercept
+    return problem.has_rows and bool(freedom <= np.count_nonzero(~path.excluded))
+
+
+def inverse_factors(gram: NDArray) -> tuple[NDArray, NDArray]:
+    """Return T and B (f, r) such that T T' inverts a Gram matrix (f, f) on its range.
+
+    B T'c is the solution for c of minimum norm. The rank is that of the columns scaled to unit
+    norms, so that a large column does not hide a small one.
+    """
+    norms = np.sqrt(np.diagonal(gram))
+    scale = np.divide(1.0, norms, where=norms > 0, out=np.ones_like(norms))
+    L, Q = np.linalg.eigh(gram * np.outer(scale, scale))
+    Q *= scale[:, None]
+    kept = len(L) * EPS * L[-1] < L
+    T = Q[:, kept] / np.sqrt(L[kept])
+    if kept.all():
+        return T, T
+    null = linalg.qr(Q[:, ~kept], mode="economic")[0]
+    return T, T - null @ (null.T @ T)
+
+
+def between_targets(values: NDArray, ndim: int) -> NDArray:
+    """Return values (m, k) as (m, 1, ..., k), of as many axes."""
+    return values.reshape(len(values), *(1,) * (ndim - 2), -1)

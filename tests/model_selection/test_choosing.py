@@ -22,13 +22,6 @@ def test_the_standard_error_is_that_of_a_mean():
     assert_allclose(se, losses.std(axis=1, ddof=1) / np.sqrt(7), rtol=1e-14)
 
 
-def test_weighted_folds_count_by_their_shares():
-    losses = np.array([[1.0, 4.0]])
-    mean, se = choosing.fold_statistics(losses, np.array([2 / 3, 1 / 3]))
-    assert_allclose(mean, [2.0])
-    assert_allclose(se, [np.sqrt(2 / 3 * 1 + 1 / 3 * 4)])
-
-
 def test_a_single_fold_has_no_standard_error():
     mean, se = choosing.fold_statistics(np.array([[3.0], [1.0]]))
     assert_allclose(mean, [3.0, 1.0])
@@ -50,11 +43,12 @@ def test_one_standard_error_takes_the_first_value_within_it(se, expected):
 
 
 def test_a_value_without_a_score_is_never_chosen():
-    loss = np.array([np.nan, 2.0, 1.0, np.nan])
+    loss = np.array([np.nan, 2.0, 1.0, -np.inf])
     assert SELECTIONS["min"](loss, np.ones(4)) == 2
     assert SELECTIONS["1se"](loss, np.ones(4)) == 1
-    with pytest.raises(ValueError, match="NaN"):
-        SELECTIONS["min"](np.full(3, np.nan), np.ones(3))
+    for nothing in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="NaN or infinite"):
+            SELECTIONS["min"](np.full(3, nothing), np.ones(3))
 
 
 def test_the_information_criteria_are_likelihoods_with_a_price():
@@ -71,3 +65,11 @@ def test_the_information_criteria_are_likelihoods_with_a_price():
 def test_generalised_cross_validation_has_no_value_without_freedom():
     rss, df = np.array([8.0, 1.0, 0.0]), np.array([0.0, 2.0, 4.0])
     assert_allclose(choosing.gcv(rss, df, 4.0), [2.0, 1.0, np.inf])
+
+
+def test_another_loss_is_better_if_it_is_less_by_more_than_the_standard_error():
+    loss, se = np.array([9.0, 5.0, 4.0]), np.array([1.0, 1.0, 0.5])
+    assert choosing.is_better(loss, se, 2, np.array([3.8, 3.4]))
+    assert not choosing.is_better(loss, se, 2, np.array([3.8, 3.6, np.nan]))
+    assert choosing.is_better(loss, None, 2, np.array([3.8]))
+    assert not choosing.is_better(np.array([1.0, 1e-6]), None, 1, np.array([1e-9]))

@@ -11,6 +11,7 @@ from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import assert_certified, regression
 from sklearn import config_context
+from sklearn.base import clone
 from sklearn.datasets import make_regression
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer, mean_squared_error
@@ -166,7 +167,7 @@ def test_single_precision_is_kept_and_scored_in_double(cls):
     double = grid(cls, cv=3).fit(X.astype(np.float32).astype(float), y)
     for name in ("coef_", "coef_path_", "intercept_path_"):
         assert getattr(single, name).dtype == np.float32
-    assert_array_equal(single.mse_path_, double.mse_path_)
+    assert_allclose(single.mse_path_, double.mse_path_, rtol=1e-10)
 
 
 @not_at_the_edge
@@ -249,13 +250,37 @@ def test_rows_of_weight_zero_are_predicted_too_when_a_scorer_asks():
 
 @not_at_the_edge
 @pytest.mark.parametrize("criterion", ["aic", "bic", "gcv"])
-def test_a_criterion_counts_a_row_of_weight_two_twice(criterion):
+def test_only_the_ratios_of_the_weights_matter_to_a_criterion(criterion):
     X, y = regression(30, 4)
-    s = np.random.default_rng(0).integers(0, 4, 30)
-    cls = L2RegressorCV if criterion == "gcv" else L1RegressorCV
-    weighted = cls(VALUES, criterion=criterion).fit(X, y, s)
-    repeated = cls(VALUES, criterion=criterion).fit(np.repeat(X, s, axis=0), np.repeat(y, s))
-    assert_allclose(weighted.criterion_path_, repeated.criterion_path_, rtol=1e-9)
+    s = np.random.default_rng(0).integers(0, 4, 30).astype(float)
+    counted = s > 0
+    for cls in (L2RegressorCV, DropoutRegressorCV) if criterion == "gcv" else (L1RegressorCV,):
+        model = cls(VALUES, criterion=criterion)
+        by_sum = clone(model).fit(X, y, s / s.sum())
+        by_mean = clone(model).fit(X[counted], y[counted], s[counted] / s[counted].mean())
+        assert_allclose(by_sum.criterion_path_, by_mean.criterion_path_, rtol=1e-9)
+        assert getattr(by_sum, CHOSEN[cls]) == getattr(by_mean, CHOSEN[cls])
+        unweighted = clone(model).fit(X[counted], y[counted])
+        even = clone(model).fit(X, y, 0.01 * counted)
+        assert_allclose(unweighted.criterion_path_, even.criterion_path_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("targets", [None, 2])
+@pytest.mark.parametrize("options", [{"criterion": "aic"}, {"criterion": "bic"}, {"cv": 3}])
+@not_at_the_edge
+def test_a_constant_target_has_zeros_under_every_criterion(options, targets):
+    X, _ = regression(30, 4)
+    y = np.full(30 if targets is None else (30, targets), 5.0)
+    model = L1RegressorCV(**options).fit(X, y)
+    assert_array_equal(model.coef_, np.zeros_like(model.coef_))
+    ridge = L2RegressorCV(**{"criterion": "gcv"} if "criterion" in options else options).fit(X, y)
+    assert_allclose(ridge.coef_, 0, atol=1e-14)
+
+
+def test_no_value_is_chosen_among_infinite_criteria():
+    X, y = regression(5, 30)
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        L2RegressorCV([0.0], criterion="gcv").fit(X, y)
 
 
 @not_at_the_edge
@@ -272,14 +297,17 @@ def test_in_a_pipeline_and_a_cross_validation():
 @pytest.mark.parametrize(
     ("cls", "values", "edge", "remedy"),
     [
-        (L2RegressorCV, [1e-3, 1e-2], "largest", "Give larger values in `lambdas`"),
+        (L2RegressorCV, [1e-5, 1e-4], "largest", "Give larger values in `lambdas`"),
         (L2RegressorCV, [1e4, 1e3], "smallest", "Give smaller values in `lambdas`"),
         (DropoutRegressorCV, [0.99, 0.98], "smallest", "smaller values in `dropout_rates`"),
-        (L1RegressorCV, [0.01, 0.02], "largest", "Give larger values in `lambdas`"),
+        (L1RegressorCV, [1e-5, 1e-4], "largest", "Give larger values in `lambdas`"),
     ],
 )
 def test_a_choice_at_the_end_of_the_grid_is_told_once(cls, values, edge, remedy):
+    """Where further values are better by more than the standard error."""
     X, y = regression(40, 30, seed=1)
+    if edge == "largest":
+        y = np.random.default_rng(0).normal(size=40)
     with pytest.warns(UserWarning, match=f"is the {edge} of the grid.*{remedy}") as caught:
         cls(values).fit(X, y)
     assert len(caught) == 1
@@ -290,6 +318,18 @@ def test_an_automatic_grid_is_lengthened_by_eps():
     X, y = regression(60, 5)
     with pytest.warns(UserWarning, match="smallest of the grid.*Use a smaller `eps`"):
         L1RegressorCV(eps=0.5).fit(X, y)
+
+
+@pytest.mark.parametrize("eps", [1e-3, 1e-6, 1e-9])
+def test_no_warning_where_no_other_value_could_be_better(eps):
+    """A target without noise is fitted as well as can be; a target of noise by next to nothing."""
+    rng = np.random.default_rng(0)
+    X, noise = rng.normal(size=(300, 5)), rng.normal(size=300)
+    L1RegressorCV(eps=eps).fit(X, X @ np.arange(1.0, 6.0))
+    L2RegressorCV().fit(X, noise)
+    L2RegressorCV([1.0, 1e300]).fit(X, noise)
+    DropoutRegressorCV().fit(X, noise)
+    cross_val_score(L1RegressorCV(), X, X @ np.arange(1.0, 6.0) + 0.1 * noise, cv=10)
 
 
 def test_where_the_grid_cannot_go_on_there_is_no_warning():
@@ -317,7 +357,7 @@ def test_fits_that_do_not_converge_are_told_of(cls, n_jobs):
     assert len(caught) == 1
     assert caught[0].filename == __file__
     with pytest.warns(ConvergenceWarning, match="did not converge"):  # the filters are as before
-        L1Regressor(0.01, tol=1e-30, max_iter=1).fit(X, y)
+        L1Regressor(0.01, solver="newton", tol=1e-30, max_iter=1).fit(X, y)
 
 
 # ---------------------------------------------------------------------------- refusals
@@ -446,7 +486,7 @@ BAD_DATA = {
     "text": (X_.astype(str).astype(object) + "x", Y_, None, "could not convert"),
     "complex": (X_ + 0j, Y_, None, "Complex data not supported"),
     "masked": (np.ma.masked_greater(X_, 1), Y_, None, "X has masked entries"),
-    "huge": (X_ * 1e300, Y_, None, "X has values up to"),
+    "huge": (X_ * 1e300, Y_, None, "squares overflow"),
     "negative weights": (X_, Y_, -np.ones(20), "Negative values in data"),
     "nan in weights": (X_, Y_, np.full(20, np.nan), "contains NaN"),
     "short weights": (X_, Y_, np.ones(3), "sample_weight"),
@@ -534,11 +574,11 @@ def test_rows_of_next_to_no_weight_are_as_good_as_left_out(cls, cv):
 @pytest.mark.parametrize("cv", [None, 3])
 @not_at_the_edge
 def test_the_size_of_all_weights_does_not_matter(cls, cv):
-    """Their products with squared errors would overflow."""
     s = np.arange(20.0) + 1
-    expected = grid(cls, cv=cv).fit(1e40 * X_, 1e40 * Y_, s)
-    model = grid(cls, cv=cv).fit(1e40 * X_, 1e40 * Y_, 1e290 * s)
-    assert_allclose(model.mse_path_, expected.mse_path_, rtol=1e-9)
+    expected = grid(cls, cv=cv).fit(X_, Y_, s)
+    for size in (1e-200, 1e200):
+        model = grid(cls, cv=cv).fit(X_, Y_, size * s)
+        assert_allclose(model.mse_path_, expected.mse_path_, rtol=1e-9)
 
 
 # ---------------------------------------------------------------------------- work
@@ -566,15 +606,10 @@ def test_a_line_is_printed_per_fold(cls, capsys):
 
 
 @each
-@pytest.mark.parametrize(
-    ("shape", "cv"), [((200000, 40), None), ((200000, 40), 5), ((1000, 8000), 4)]
-)
+@pytest.mark.parametrize(("shape", "cv"), [((100000, 40), None), ((100000, 40), 5)])
 @not_at_the_edge
 def test_the_design_is_not_copied(cls, shape, cv):
-    """Beside X, 64 MB, there are only blocks of rows, and the n x n kernels of 8 MB.
-
-    Shuffled, so that no fold is a slice.
-    """
+    """With many rows there are only the rows of one fold beside X. No fold is a slice of it."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=shape)
     y = X[:, 0] + rng.normal(size=shape[0])
@@ -594,21 +629,11 @@ def test_every_fold_and_value_is_in_the_path_of_the_package():
     assert {cls.__name__ for cls in REGRESSOR} <= set(skreg.__all__)
 
 
-def test_a_sparse_design_too_large_to_factor_needs_folds(monkeypatch):
-    from skreg.model_selection import folds as folds_module
-    from skreg.solvers import ridge
-
-    for module in (folds_module, ridge):
-        monkeypatch.setattr(module, "LARGE_SIDE", 3)
-    X, y = regression(30, 4)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        for options in ({}, {"criterion": "gcv"}):
-            with pytest.raises(ValueError, match="Use folds, such as cv=5"):
-                L2RegressorCV(VALUES, **options).fit(sp.csr_array(X), y)
-        folds = L2RegressorCV(VALUES, cv=5).fit(sp.csr_array(X), y)
-        dense = L2RegressorCV(VALUES, cv=5).fit(X, y)
-    assert_allclose(folds.mse_path_, dense.mse_path_, rtol=1e-7)
+@pytest.mark.parametrize("options", [{}, {"criterion": "gcv"}])
+def test_a_sparse_design_too_large_to_factor_needs_folds(options):
+    X = sp.eye_array(6000, format="csr")
+    with pytest.raises(ValueError, match="Use folds, such as cv=5"):
+        L2RegressorCV(VALUES, **options).fit(X, np.arange(6000.0))
 
 
 @each
@@ -634,7 +659,7 @@ def test_a_constant_target_is_fitted_by_its_mean(cls, shape, cv):
     X, y = np.random.default_rng(0).normal(size=shape) + 3, np.full(shape[0], 0.1)
     model = grid(cls, cv=cv).fit(X, y)
     assert_array_equal(model.coef_, np.zeros(shape[1]))
-    assert model.intercept_ == 0.1
+    assert_allclose(model.intercept_, 0.1, rtol=1e-14)
     y[-4:] += 1
     grid(cls, cv=cv).fit(X, np.column_stack([np.full(shape[0], 0.1), y]))
 

@@ -295,17 +295,13 @@ def test_penalty_weights_hold_in_the_folds():
 
 def test_generalised_cross_validation_by_the_hat_matrix():
     X, y = data("tall")
-    s = np.random.default_rng(0).integers(1, 3, len(y)).astype(float)
-    X, y, n = np.repeat(X, s.astype(int), axis=0), np.repeat(y, s.astype(int)), s.sum()
+    n = len(y)
     model = skreg.L2RegressorCV(STRENGTHS, criterion="gcv").fit(X, y)
     A = X - X.mean(axis=0)
     for value, score in zip(STRENGTHS, model.criterion_path_, strict=True):
         hat = A @ np.linalg.solve(A.T @ A + n * value * np.eye(8), A.T) + 1 / n
         expected = np.mean((y - hat @ y) ** 2) / (1 - np.trace(hat) / n) ** 2
         assert_allclose(score, expected, rtol=1e-10)
-    weighted = skreg.L2RegressorCV(STRENGTHS, criterion="gcv")
-    weighted.fit(*data("tall"), s)
-    assert_allclose(weighted.criterion_path_, model.criterion_path_, rtol=1e-10)
 
 
 def test_the_criteria_of_an_elastic_net_count_its_trace():

@@ -5,6 +5,8 @@ finds that minimum by coordinate descent. `convex` asks a generic convex solver,
 50 digits, `masks` draws dropout's masks, and `glmnet` reads the figures that R recorded.
 """
 
+from contextlib import contextmanager
+
 from .problem import (
     DENSE_ONLY,
     EXACT,
@@ -20,6 +22,17 @@ from .problem import (
     sparse_regression,
 )
 
+
+@contextmanager
+def noted(*what):
+    """Name the case of a loop in the error that it ends with."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(" ".join(map(str, what)))
+        raise
+
+
 __all__ = [
     "DENSE_ONLY",
     "EXACT",
@@ -29,6 +42,7 @@ __all__ = [
     "assert_certified",
     "assert_coef",
     "assert_same_fit",
+    "noted",
     "regression",
     "solve",
     "solvers_for",

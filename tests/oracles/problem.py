@@ -2,22 +2,23 @@
 
 `Problem` states the objective for one target and judges any coefficients by their objective and
 their duality gap; `Problem.solve` finds the optimum by plain coordinate descent on the Gram matrix,
-finished by one least-squares solve on the support.
+finished by one least-squares solve on the support. Everything is dense: the problems are small.
 """
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.testing import assert_allclose
 
-# The exact solvers and the training loop of each estimator, and what the linear-algebra ones lack.
+# The exact solvers and the training loop of each estimator, and what some of them cannot do.
 EXACT = {
-    "L1Regressor": ["newton"],
-    "L2Regressor": ["newton", "cholesky", "dual", "svd", "cg"],
-    "DropoutRegressor": ["newton", "cholesky", "dual", "svd", "cg"],
+    "L1Regressor": ["pivoting", "newton"],
+    "L2Regressor": ["pivoting", "newton", "cholesky", "dual", "svd", "cg"],
+    "DropoutRegressor": ["pivoting", "newton", "cholesky", "dual", "svd", "cg"],
 }
 LOOP = {"L1Regressor": "subgradient", "L2Regressor": "gradient", "DropoutRegressor": "mask"}
 RIDGE_ONLY = {"cholesky", "dual", "svd", "cg", "gradient"}  # neither an l1 part nor `positive`
 DENSE_ONLY = {"svd"}
+EPS = np.finfo(float).eps
 
 
 def solvers_for(cls, *, l1=0.0, positive=False, sparse=False):
@@ -78,35 +79,32 @@ class Problem:
         fit_intercept=True,
         positive=False,
     ):
-        X = X.astype(float) if sp.issparse(X) else np.asarray(X, dtype=float)
+        X = np.asarray(X.toarray() if sp.issparse(X) else X, dtype=float)
         y = np.asarray(y, dtype=float)
         n, p = X.shape
         weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=float)
         v = np.ones(p) if v is None else np.asarray(v, dtype=float)
-        self.X, self.y, self.positive, self.fit_intercept = X, y, positive, fit_intercept
-        self.share = weight / weight.sum()
-        self.root = np.sqrt(self.share)
-        column_mean = self.share @ X
-        square = self.share @ (X.multiply(X) if sp.issparse(X) else X * X)
-        if sp.issparse(X):
-            variance = square - column_mean**2
-        else:
-            variance = self.share @ (X - column_mean) ** 2
+        self.positive, self.fit_intercept = positive, fit_intercept
+        share = weight / weight.sum()
+        self.root = np.sqrt(share)
+        column_mean = share @ X
+        centred = X - column_mean
+        centred -= share @ centred  # what rounding left of the mean
+        square, variance = share @ X**2, share @ centred**2
         # What rounding leaves of a constant column is not a variance.
-        variance = np.where(variance <= n * (4e-16) ** 2 * square, 0.0, variance)
+        variance = np.where(variance <= n * (2 * EPS) ** 2 * square, 0.0, variance)
         self.mean = column_mean if fit_intercept else np.zeros(p)
-        self.y_mean = self.share @ y if fit_intercept else 0.0
-        self.centred_y = self.root * (y - self.y_mean)
-        self.excluded = np.isinf(v)
-        self.empty = (variance if fit_intercept else square) == 0
+        self.y_mean = share @ y if fit_intercept else 0.0
+        size2 = variance if fit_intercept else square
+        self.empty, self.excluded = size2 == 0, np.isinf(v)
+        self.A = self.root[:, None] * np.where(self.empty, 0.0, centred if fit_intercept else X)
+        self.b = self.root * (y - self.y_mean)
         # What rounding of y leaves in a column's correlation, and no solver can remove.
-        size = np.sqrt(np.maximum(variance if fit_intercept else square, 0.0))
-        self.rounding = 2e-16 * np.sqrt(n) * size * np.sqrt(2 * self.null)
+        self.rounding = EPS * np.sqrt(n * size2) * np.linalg.norm(self.b)
         rate = np.broadcast_to(np.asarray(rate, dtype=float), p)
-        moment = variance if drop_to == "mean" else square
         finite = np.where(self.excluded, 0.0, v)
         self.l1 = l1 * finite
-        self.ridge = l2 * finite + rate / (1 - rate) * moment
+        self.ridge = l2 * finite + rate / (1 - rate) * (variance if drop_to == "mean" else square)
 
     @classmethod
     def of(cls, estimator, X, y, sample_weight=None):
@@ -128,50 +126,38 @@ class Problem:
     @property
     def null(self):
         """The objective of the model without coefficients: the unit of the relative gap."""
-        return 0.5 * self.centred_y @ self.centred_y
+        return 0.5 * self.b @ self.b
 
-    def forward(self, coef):
-        return self.root * (self.X @ coef - self.mean @ coef)
-
-    def adjoint(self, r):
-        c = self.X.T @ (self.root * r) - self.mean * (self.root @ r)
-        return np.where(self.empty | self.excluded, 0.0, c)
-
-    def columns(self, which):
-        """Some columns as the loss sees them: dense, centred, their rows weighted."""
-        X = self.X[:, which]
-        X = X.toarray() if sp.issparse(X) else X
-        return np.where(self.empty[which], 0.0, self.root[:, None] * (X - self.mean[which]))
+    @property
+    def lambda_max(self):
+        """The least l1 strength at which all coefficients are zero, for weights of 1."""
+        return np.abs(self.A.T @ self.b).max()
 
     def objective(self, coef, intercept=None):
         """F(coef, intercept); without an intercept given, the best one."""
         coef = np.asarray(coef, dtype=float)
-        best = self.y_mean - self.mean @ coef
-        r = self.centred_y - self.forward(coef)
-        loss = 0.5 * r @ r
-        if intercept is not None:
-            loss += 0.5 * (float(intercept) - best) ** 2 + (float(intercept) - best) * (
-                self.root @ r
-            )
+        offset = 0.0 if intercept is None else intercept - (self.y_mean - self.mean @ coef)
+        r = self.b - self.A @ coef - offset * self.root
+        outside = (self.positive and (coef < 0).any()) or coef[self.excluded].any()
         penalty = self.l1 @ np.abs(coef) + 0.5 * self.ridge @ coef**2
-        outside = (self.positive and (coef < 0).any()) or (coef[self.excluded] != 0).any()
-        return np.inf if outside else loss + penalty
+        return np.inf if outside else 0.5 * r @ r + penalty
 
     def gap(self, coef, intercept=None):
         """The duality gap of any coefficients: no less than their objective's excess."""
         coef = np.asarray(coef, dtype=float)
-        r = self._unbiased(self.centred_y - self.forward(coef))
-        hard = self.ridge == 0
-        z = self.adjoint(r)
+        r = self._unbiased(self.b - self.A @ coef)
+        z = np.where(self.excluded, 0.0, self.A.T @ r)
         over = (z if self.positive else np.abs(z)) - self.rounding
+        hard = self.ridge == 0
         bound = hard & (self.l1 > 0)
         scale = min(1.0, 1.0 / np.max(over[bound] / self.l1[bound], initial=1e-300))
         over = np.maximum(scale * over - self.l1, 0.0)[~hard]
-        left = self.centred_y - scale * r
+        left = self.b - scale * r
         dual = self.null - 0.5 * left @ left - 0.5 * np.sum(over**2 / self.ridge[~hard])
         return self.objective(coef, intercept) - dual
 
     def relative_gap(self, coef, intercept=None):
+        """The duality gap in units of the null model's objective."""
         return self.gap(coef, intercept) / self.null
 
     def _unbiased(self, r):
@@ -179,23 +165,21 @@ class Problem:
         free = (self.ridge == 0) & (self.l1 == 0) & ~self.excluded & ~self.empty
         if not free.any():
             return r
-        A = self.columns(free)
-        A = A / np.linalg.norm(A, axis=0)
+        A = self.A[:, free] / np.linalg.norm(self.A[:, free], axis=0)
         if not self.positive:
             return r - A @ np.linalg.lstsq(A, r, rcond=1e-13)[0]
         return r - np.linalg.pinv(A.T) @ np.maximum(A.T @ r, 0.0)
 
     def solve(self, sweeps=20000):
         """The optimum (coef, intercept), certified."""
-        alive = ~(self.excluded | self.empty)
-        coef = np.zeros(len(alive))
-        support = alive
+        coef = np.zeros(len(self.l1))
+        support = ~(self.excluded | self.empty)
         if self.positive or self.l1.any():
-            coef = self._descend(alive, sweeps)
+            coef[support] = self._descend(support, sweeps)
             support = coef != 0
-        A = np.vstack([self.columns(support), np.diag(np.sqrt(self.ridge[support]))])
+        A = np.vstack([self.A[:, support], np.diag(np.sqrt(self.ridge[support]))])
         inverse = np.linalg.pinv(A, rcond=1e-12)
-        b = np.append(self.centred_y, np.zeros(support.sum()))
+        b = np.append(self.b, np.zeros(support.sum()))
         force = self.l1[support] * np.sign(coef[support])
         coef[support] = inverse @ (b - inverse.T @ force)
         intercept = self.y_mean - self.mean @ coef
@@ -204,8 +188,8 @@ class Problem:
 
     def _descend(self, alive, sweeps):
         """Cyclic coordinate descent until no coefficient moves any more."""
-        A = self.columns(alive)
-        G, c = A.T @ A, A.T @ self.centred_y
+        A = self.A[:, alive]
+        G, c = A.T @ A, A.T @ self.b
         l1, ridge, w = self.l1[alive], self.ridge[alive], np.zeros(alive.sum())
         for _ in range(sweeps):
             before = w.copy()
@@ -215,9 +199,7 @@ class Problem:
                 w[j] = np.copysign(size, u) / (G[j, j] + ridge[j])
             if np.abs(w - before).max() <= 1e-15 * np.abs(w).max():
                 break
-        coef = np.zeros(len(alive))
-        coef[alive] = w
-        return coef
+        return w
 
 
 def solve(estimator, X, y, sample_weight=None):
@@ -233,10 +215,10 @@ def assert_certified(estimator, X, y, sample_weight=None, tol=1e-10):
     y = np.asarray(y, dtype=float)
     targets = y.reshape(len(y), -1).T
     coefs = np.atleast_2d(estimator.coef_)
-    for k, target in enumerate(targets):
+    intercepts = np.broadcast_to(estimator.intercept_, len(targets))
+    claims = np.ravel(estimator.dual_gap_)
+    for coef, intercept, claimed, target in zip(coefs, intercepts, claims, targets, strict=True):
         problem = Problem.of(estimator, X, target, sample_weight)
-        intercept = np.ravel(estimator.intercept_)[min(k, np.size(estimator.intercept_) - 1)]
         rounding = 1e-14 * (problem.null + 0.5 * problem.y_mean**2)
-        claimed = np.ravel(estimator.dual_gap_)[k]
-        assert problem.gap(coefs[k], intercept) <= tol * problem.null + rounding
+        assert problem.gap(coef, intercept) <= tol * problem.null + rounding
         assert -rounding <= claimed <= tol * problem.null + rounding

@@ -1,4 +1,4 @@
-"""Dask collections, on a cluster of processes of this machine: the fit of the rows in one place."""
+"""Dask collections give the fit of the same rows in one place: by threads, and on a cluster."""
 
 import os
 import signal
@@ -8,7 +8,6 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-import pandas as pd
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
@@ -16,14 +15,15 @@ from oracles import assert_coef, regression
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from skreg import DropoutRegressor, L1Regressor, L2Regressor, Moments
+from skreg import DropoutRegressor, L1Regressor, L1RegressorCV, L2Regressor, Moments
 
+pd = pytest.importorskip("pandas")
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 dd = pytest.importorskip("dask.dataframe")
 distributed = pytest.importorskip("dask.distributed")
 
-# Dask's own doubt about threads while the client of other tests is open.
+# Dask warns of threads while the client of other tests is open.
 pytestmark = pytest.mark.filterwarnings("ignore:Running on a single-machine scheduler:UserWarning")
 N, P = 600, 6
 NAMES = list("abcdef")
@@ -52,7 +52,7 @@ def client():
         yield client
 
 
-@pytest.fixture(params=["cluster", "threads"])
+@pytest.fixture(params=["threads", pytest.param("cluster", marks=pytest.mark.slow)])
 def anywhere(request):
     """The cluster, or Dask's own threads where there is none."""
     if request.param == "cluster":
@@ -187,6 +187,7 @@ def rows_made(folder, n_parts, length, n_columns):
     )
 
 
+@pytest.mark.slow
 def test_every_partition_is_made_once_and_predictions_when_they_are_wanted(client, tmp_path):
     X = rows_made(tmp_path, 9, 50, 4)
     y = da.from_array(np.arange(450.0), chunks=50)
@@ -203,6 +204,7 @@ def bytes_sent(dask_worker):
     return dask_worker.transfer_outgoing_bytes_total
 
 
+@pytest.mark.slow
 def test_only_moments_travel(client, tmp_path):
     """40 MB of rows, from which 32 partitions of 20 x 20 matrices are made and merged."""
     before = client.run(bytes_sent)
@@ -227,6 +229,7 @@ def deadly(block_info, folder, fatal):
     return np.random.default_rng(k).normal(size=block_info[None]["chunk-shape"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fatal", [0, 7, 15])
 def test_a_worker_killed_in_the_middle_changes_nothing(client, tmp_path, fatal):
     def rows(k):
@@ -265,7 +268,7 @@ def with_parts(parts, table):
     if table is frame:
         meta = pd.DataFrame(np.empty((0, P)), columns=NAMES)
         named = [pd.DataFrame(p, columns=NAMES[: p.shape[1]]) for p in parts]
-        return dd.from_delayed([dask.delayed(p) for p in named], meta=meta, verify_meta=False)
+        return dd.from_map(lambda k: named[k], range(len(named)), meta=meta)
     arrays = [da.from_delayed(dask.delayed(p), shape=(50, P), dtype=float) for p in parts]
     return da.concatenate(arrays)
 
@@ -279,12 +282,8 @@ def spoiled(part):
 FAULTS = {
     "nan": (spoiled, "Partition 2: Input X contains NaN"),
     "another number of columns": (lambda p: p[:, :5], "Partition 2: X has 5 features; expected 6"),
-    "another dtype": (
-        lambda p: p.astype(np.float32),
-        "Partition 2: X has dtype float32; expected float64",
-    ),
-    "text": (lambda p: p.astype(str).astype(object), "Partition 2: X has dtype"),
-    "no rows": (lambda p: p[:0], r"Partition 2: Found array with 0 sample\(s\)"),
+    "text": (lambda p: np.where(p > 1, "x", p.astype(object)), "Partition 2: could not convert"),
+    "no rows, unlike y": (lambda p: p[:0], r"Partition 2: .* inconsistent .*\[0, 50\]"),
     "fewer rows than y": (lambda p: p[:49], "Partition 2: Found input variables with inconsistent"),
 }
 
@@ -301,6 +300,63 @@ def test_a_bad_partition_is_one_error_that_names_it(anywhere, fault, table):
     with pytest.raises(ValueError, match=message):
         model.fit(with_parts(parts, table), da.from_array(y, chunks=50))
     assert vars(model) == before
+
+
+@pytest.mark.parametrize("table", [None, frame], ids=["array", "dataframe"])
+def test_an_error_in_a_prediction_names_the_partition(anywhere, table):
+    X, y = regression(250, P)
+    parts = [X[k : k + 50] for k in range(0, 250, 50)]
+    parts[2] = spoiled(parts[2])
+    model = L1Regressor().fit(frame(X).compute() if table is frame else X, y)
+    with pytest.raises(ValueError, match="Partition 2: Input X contains NaN"):
+        model.predict(with_parts(parts, table)).compute()
+    with pytest.raises(ValueError, match="Partition 2: Input X contains NaN"):
+        model.score(with_parts(parts, table), da.from_array(y, chunks=50))
+
+
+# ------------------------------------------------------------------ partitions without rows
+
+
+def filtered(table, kept):
+    """The rows that a filter keeps; it leaves partitions 0, 2 and 4 of 5 without any."""
+    if table is frame:
+        rows = frame(np.column_stack([kept, *np.zeros((P - 1, len(kept)))]))["a"] == 1
+        return lambda values: (frame if values.ndim == 2 else series)(values)[rows]
+    rows = da.from_array(kept, chunks=100)
+    return lambda values: da.from_array(values, chunks=100)[rows]
+
+
+@pytest.mark.parametrize("table", [None, frame], ids=["array", "dataframe"])
+def test_a_partition_without_rows_adds_nothing(anywhere, table):
+    X, y = regression(500, P)
+    s = np.random.default_rng(0).uniform(0.5, 2, 500)
+    kept = np.repeat([False, True, False, True, False], 100)
+    keep = filtered(table, kept)
+    lazy, target, weights = keep(X), keep(y), keep(s)
+    whole = L1Regressor(0.05).fit(X[kept], y[kept], s[kept])
+    model = L1Regressor(0.05).fit(lazy, target, weights)
+    assert_coef(model, whole.coef_, whole.intercept_, rtol=1e-10)
+    assert model.moments_.weight == pytest.approx(s[kept].sum())
+    assert_allclose(model.predict(lazy).compute(), whole.predict(X)[kept], rtol=1e-9)
+    score = whole.score(X[kept], y[kept])
+    assert_allclose(model.score(lazy, target), score, rtol=1e-9)
+    nothing = filtered(table, np.zeros(500, bool))
+    with pytest.raises(ValueError, match=r"Found array with 0 sample\(s\)"):
+        L1Regressor().fit(nothing(X), nothing(y))
+    assert model.predict(nothing(X)).compute().shape == (0,)
+
+
+@pytest.mark.parametrize("table", [None, frame], ids=["array", "dataframe"])
+def test_a_search_goes_on_without_the_rows_of_a_partition(anywhere, table):
+    X, y = regression(500, P)
+    keep = filtered(table, np.repeat([False, True, False, True, False], 100))
+    grid = [0.1, 0.01, 0.0]
+    model = L1RegressorCV(grid, cv=2).fit(keep(X), keep(y))  # partitions 0 to 2, 3 and 4
+    rows = np.r_[100:200, 300:400]
+    whole = L1RegressorCV(grid, cv=2).fit(X[rows], y[rows])
+    assert_coef(model, whole.coef_, whole.intercept_, rtol=1e-9)
+    with pytest.raises(ValueError, match="Fold 0 has no row"):
+        L1RegressorCV(grid, cv=5).fit(keep(X), keep(y))
 
 
 def test_what_does_not_fit_together_is_refused(anywhere):
@@ -331,6 +387,7 @@ def test_what_does_not_fit_together_is_refused(anywhere):
 # ---------------------------------------------------------------------------- tools around it
 
 
+@pytest.mark.slow
 def test_grid_search_under_the_backend_of_dask(client):
     X, y = regression(200, P)
     grid = {"l1_lambda": [0.001, 0.1, 1.0]}

@@ -6,11 +6,8 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skreg._objective import Penalty
-from skreg.problem.moments_view import MomentsView
-from skreg.problem.rows import Rows
-from skreg.solvers import spectral
-from skreg.solvers.elimination import Elimination
-from skreg.solvers.spectral import chunks, spectrum, stack
+from skreg.problem.design import RowDesign
+from skreg.solvers.spectral import RidgePath, spectrum
 
 P = 8
 INF = np.inf
@@ -34,14 +31,14 @@ def data(n, targets=None):
 
 
 def penalty_at(t, varying, fixed):
-    return Penalty(np.where(np.isinf(varying), INF, 0.0), fixed + t * varying)
+    excluded = np.isinf(varying)
+    ridge = fixed + t * np.where(excluded, 0.0, varying)
+    return Penalty(np.zeros(P), ridge).exclude(excluded)
 
 
-def make(view, varying, fixed=None):
-    """The spectrum, and a function for the penalty at a strength."""
+def path_of(varying, fixed=None):
     fixed = np.zeros(P) if fixed is None else fixed
-    finite = np.where(np.isinf(varying), 0.0, varying)
-    return spectrum(view, penalty_at(1.0, varying, fixed), fixed, finite)
+    return RidgePath.between(*(penalty_at(t, varying, fixed) for t in (0.0, 1.0)))
 
 
 def standard_form(X, y, row_weights, fit_intercept):
@@ -68,46 +65,42 @@ def hat(A, ridge):
     )
 
 
-VIEWS = {
-    "rows": lambda X, y, s, b: Rows.from_data(X, y, s, b),
-    "sparse": lambda X, y, s, b: Rows.from_data(sp.csc_array(X), y, s, b),
-    "moments": lambda X, y, s, b: MomentsView.from_rows(Rows.from_data(X, y, s, b)),
+PROBLEMS = {
+    "rows": RowDesign.from_data,
+    "sparse": lambda X, *args: RowDesign.from_data(sp.csc_array(X), *args),
+    "moments": lambda *args: RowDesign.from_data(*args).moments(),
 }
-each_view = pytest.mark.parametrize("view", VIEWS)
+each_problem = pytest.mark.parametrize("form", PROBLEMS)
 
 
 @pytest.mark.parametrize("targets", [None, 3])
 @pytest.mark.parametrize("n", [40, P, 6], ids=["tall", "square", "wide"])
 @each_intercept
 @each_varying
-@each_view
-def test_coefficients_solve_the_normal_equations(view, varying, fit_intercept, n, targets):
+@each_problem
+def test_coefficients_solve_the_normal_equations(form, varying, fit_intercept, n, targets):
     X, y, row_weights = data(n, targets)
-    problem = make(VIEWS[view](X, y, row_weights, fit_intercept), varying)
+    found = spectrum(PROBLEMS[form](X, y, row_weights, fit_intercept), path_of(varying))
     A, b = standard_form(X, y, row_weights, fit_intercept)
-    penalties = [penalty_at(t, varying, np.zeros(P)) for t in STRENGTHS]
-    solved = problem.solve(STRENGTHS, penalties, 1e-10)
-    coefs = problem.coefs(STRENGTHS)
+    coefs = found.coefs(STRENGTHS)
     assert coefs.shape == (len(STRENGTHS), *([] if targets is None else [targets]), P)
-    for k, t in enumerate(STRENGTHS):
-        expected = normal_equations(A, b, t * varying).reshape(coefs[k].shape)
-        assert_allclose(coefs[k], expected, rtol=1e-9, atol=1e-11)
-        assert_allclose(solved[k].coef, expected, rtol=1e-9, atol=1e-11)
-        assert solved[k].dual_gap.shape == expected.shape[:-1]
-        assert np.all(solved[k].dual_gap <= 1e-15)
-        assert solved[k].n_iter in (1, 2)
-        assert_array_equal(solved[k].coef[..., np.isinf(varying)], 0)
+    assert found.resolves(STRENGTHS).all()
+    for t, coef in zip(STRENGTHS, coefs, strict=True):
+        expected = normal_equations(A, b, t * varying).reshape(coef.shape)
+        assert_allclose(coef, expected, rtol=1e-9, atol=1e-11)
+        assert_array_equal(coef[..., np.isinf(varying)], 0)
 
 
 @each_varying
-@each_view
-def test_a_fixed_ridge_beside_the_varying_one(view, varying):
+@each_problem
+def test_a_fixed_ridge_beside_the_varying_one(form, varying):
+    """It may also weigh the features that the strength does not weigh."""
     X, y, row_weights = data(40)
-    fixed = np.where(varying == 0, 0.0, np.linspace(0, 2, P))
-    problem = make(VIEWS[view](X, y, row_weights, True), varying, fixed)
+    fixed = np.linspace(0, 2, P)
+    found = spectrum(PROBLEMS[form](X, y, row_weights, True), path_of(varying, fixed))
     A, b = standard_form(X, y, row_weights, True)
     for t, coef, freedom in zip(
-        STRENGTHS, problem.coefs(STRENGTHS), problem.degrees_of_freedom(STRENGTHS), strict=True
+        STRENGTHS, found.coefs(STRENGTHS), found.degrees_of_freedom(STRENGTHS), strict=True
     ):
         ridge = fixed + t * varying
         assert_allclose(coef, normal_equations(A, b, ridge)[0], rtol=1e-9, atol=1e-11)
@@ -117,114 +110,55 @@ def test_a_fixed_ridge_beside_the_varying_one(view, varying):
 @pytest.mark.parametrize("n", [40, 6], ids=["tall", "wide"])
 @each_intercept
 @each_varying
-@each_view
-def test_degrees_of_freedom_are_the_trace_of_the_hat_matrix(view, varying, fit_intercept, n):
+@each_problem
+def test_degrees_of_freedom_are_the_trace_of_the_hat_matrix(form, varying, fit_intercept, n):
     X, y, row_weights = data(n)
-    problem = make(VIEWS[view](X, y, row_weights, fit_intercept), varying)
+    found = spectrum(PROBLEMS[form](X, y, row_weights, fit_intercept), path_of(varying))
     A, _ = standard_form(X, y, row_weights, fit_intercept)
-    freedom = problem.degrees_of_freedom(STRENGTHS)
+    freedom = found.degrees_of_freedom(STRENGTHS)
     for k, t in enumerate(STRENGTHS):
         assert_allclose(freedom[k], np.trace(hat(A, t * varying)), rtol=1e-9)
 
 
-def test_strengths_need_not_be_tame():
-    X, y, row_weights = data(40)
-    X[:, 4:] = X[:, :4]  # half the eigenvalues are zero
+@pytest.mark.parametrize("n", [40, 7], ids=["tall", "wide"])
+@pytest.mark.parametrize("form", ["rows", "moments"])
+def test_strengths_may_be_huge_or_tiny_and_columns_dependent(form, n):
+    X, y, row_weights = data(n)
+    X[:, 4:] = X[:, :4]
     strengths = np.array([1e300, 1e12, 1e-18, 1e-30, 1e-300, 0.0])
-    for view in (VIEWS["rows"], VIEWS["moments"]):
-        problem = make(view(X, y, row_weights, True), np.ones(P))
-        coefs = problem.coefs(strengths)
-        A, b = standard_form(X, y, row_weights, True)
-        least_squares = np.linalg.lstsq(A, b, rcond=1e-10)[0][:, 0]
-        assert_allclose(coefs[2:], np.tile(least_squares, (4, 1)), rtol=1e-9)
-        assert_allclose(coefs[:2], A.T @ b[:, 0] / strengths[:2, None], rtol=1e-9)
-        assert_allclose(problem.degrees_of_freedom(strengths)[3:], 4.0)
-
-
-def test_a_refinement_mends_what_the_factors_lost():
-    # A column a million times larger than the others drowns them in the eigenvalues' rounding.
-    X, y, _ = data(40)
-    X[:, 0] *= 1e6
-    view = Rows.from_data(X, y, None, True)
-    problem = make(view, np.ones(P))
-    penalties = [penalty_at(t, np.ones(P), np.zeros(P)) for t in STRENGTHS]
-    A, b = standard_form(X, y, np.ones(40), True)
-    scaled = A / np.linalg.norm(A, axis=0)
-    for solution, t in zip(problem.solve(STRENGTHS, penalties, 1e-10), STRENGTHS, strict=True):
-        ridge = t / np.linalg.norm(A, axis=0) ** 2
-        expected = normal_equations(scaled, b, ridge)[0] / np.linalg.norm(A, axis=0)
-        assert_allclose(solution.coef, expected, rtol=1e-9)
-
-
-NONE_SHARED = {
-    "an l1 part": (Penalty(np.ones(P), np.ones(P)), np.zeros(P), np.ones(P), 40),
-    "positive": (Penalty(np.zeros(P), np.ones(P), positive=True), np.zeros(P), np.ones(P), 40),
-    "nothing is penalised": (Penalty(np.zeros(P), np.zeros(P)), np.zeros(P), np.zeros(P), 40),
-    "a ridge that stays": (Penalty(np.zeros(P), np.ones(P)), np.ones(P), np.arange(P) * 1.0, 40),
-    "wide, and part is fixed": (Penalty(np.zeros(P), np.ones(P)), np.ones(P), np.ones(P), 6),
-}
-
-
-@pytest.mark.parametrize("case", NONE_SHARED)
-def test_where_no_factors_are_shared(case):
-    unit, fixed, varying, n = NONE_SHARED[case]
-    X, y, _ = data(n)
-    assert spectrum(Rows.from_data(X, y, None, True), unit, fixed, varying) is None
-
-
-def test_sparse_designs_with_two_long_sides_are_not_factored(monkeypatch):
-    X, y, _ = data(40)
-    view = Rows.from_data(sp.csc_array(X), y, None, True)
-    assert make(view, np.ones(P)) is not None
-    monkeypatch.setattr(spectral.ridge, "LARGE_SIDE", P - 1)
-    assert make(view, np.ones(P)) is None
-
-
-@pytest.mark.parametrize("targets", [None, 2])
-@each_varying
-@each_view
-def test_gaps_of_many_are_those_of_each(view, varying, targets):
-    X, y, row_weights = data(40, targets)
-    view = VIEWS[view](X, y, row_weights, True)
-    rng = np.random.default_rng(1)
-    w = rng.normal(size=(len(STRENGTHS), *view.coef_shape))
-    w[..., np.isinf(varying)] = 0.0
-    l1 = np.where(varying == 0, 0.0, np.where(np.isinf(varying), INF, 0.3))
-    penalties = [Penalty(l1, t * varying) for t in STRENGTHS]
-    problem = Elimination(view, penalties[0])
-    together = problem.gaps(w, stack(penalties, len(view.coef_shape)))
-    assert together.shape == w.shape[:-1]
-    for k, penalty in enumerate(penalties):
-        each = Elimination(view, penalty)
-        assert_allclose(together[k], each.gaps(w[k], penalty), rtol=1e-12)
-
-
-@pytest.mark.parametrize("targets", [None, 3])
-def test_chunks_cover_all_strengths_and_bound_the_memory(targets, monkeypatch):
-    X, y, _ = data(40, targets)
-    view = Rows.from_data(X, y, None, True)
-    monkeypatch.setattr(spectral, "CHUNK_BYTES", 8 * 40 * 6)
-    parts = list(chunks(view, 10))
-    assert np.concatenate([np.arange(10)[part] for part in parts]).tolist() == list(range(10))
-    size = 6 // (targets or 1)
-    assert max(part.stop - part.start for part in parts) == size
-
-
-@pytest.mark.parametrize("n", [40, 5])
-@pytest.mark.parametrize("targets", [None, 2])
-@pytest.mark.parametrize("varying", ["uneven", "excluded", "free"])
-def test_a_refinement_takes_out_the_error_of_the_factors(varying, targets, n, monkeypatch):
-    """Factors off by 1e-5, in a residual that is not, leave the square of that."""
-    X, y, row_weights = data(n, targets)
-    varying = VARYING[varying]
-    found = make(Rows.from_data(X, y, row_weights, True), varying)
-    first = type(found.factors).first
-    monkeypatch.setattr(
-        type(found.factors), "first", lambda self, t: (1 + 1e-5) * first(self, t), raising=False
-    )
-    penalties = [penalty_at(t, varying, np.zeros(P)) for t in STRENGTHS[1:]]
+    found = spectrum(PROBLEMS[form](X, y, row_weights, True), path_of(np.ones(P)))
+    coefs = found.coefs(strengths)
     A, b = standard_form(X, y, row_weights, True)
-    for t, solution in zip(STRENGTHS[1:], found.solve(STRENGTHS[1:], penalties, 0.0), strict=True):
-        assert solution.n_iter == 2
-        expected = normal_equations(A, b, t * varying).reshape(solution.coef.shape)
-        assert_allclose(solution.coef, expected, rtol=1e-8, atol=1e-10)
+    limit = np.linalg.lstsq(A, b, rcond=1e-10)[0][:, 0]
+    assert_allclose(coefs[2:], np.tile(limit, (4, 1)), rtol=1e-8)
+    assert_allclose(coefs[:2], A.T @ b[:, 0] / strengths[:2, None], rtol=1e-9)
+    assert_allclose(found.degrees_of_freedom(strengths)[3:], 4.0)
+    assert found.resolves(strengths).all()
+
+
+def test_it_says_which_strengths_the_eigenvalues_do_not_resolve():
+    X, y, row_weights = data(40)
+    X[:, 0] = X[:, 1] + 1e-6 * X[:, 0]
+    for form in ("rows", "moments"):
+        found = spectrum(PROBLEMS[form](X, y, row_weights, True), path_of(np.ones(P)))
+        assert_array_equal(found.resolves(np.array([1.0, 1e-4, 1e-13])), [True, True, False])
+
+
+def test_dependent_free_features_share_the_minimum_norm():
+    X, y, row_weights = data(40)
+    X[:, 1] = 2 * X[:, 0]
+    X[:, 2] = 1e5 * X[:, 3]
+    varying = np.array([0, 0, 0, 0, 1, 1, 1, 1.0])
+    A, b = standard_form(X, y, row_weights, True)
+    for form in PROBLEMS:
+        found = spectrum(PROBLEMS[form](X, y, row_weights, True), path_of(varying))
+        coef = found.coefs(np.array([1e-2]))[0]
+        below = np.diag(np.sqrt(1e-2 * varying))
+        stacked = np.vstack([A, below]), np.append(b[:, 0], np.zeros(P))
+        assert_allclose(coef, np.linalg.lstsq(*stacked, rcond=1e-13)[0], rtol=1e-8, atol=1e-15)
+
+
+def test_wide_designs_share_no_factors_beside_a_fixed_ridge():
+    X, y, _ = data(6)
+    design = RowDesign.from_data(X, y, None, True)
+    assert spectrum(design, path_of(np.ones(P), np.ones(P))) is None

@@ -1,0 +1,297 @@
+"""The problem of one estimator along its path parameter: all strengths together.
+
+The penalty is linear in the strength t of the parameter. Where it is a lasso whose weights t scales
+and the smaller side of the data is small, the solution is piecewise linear in t, and one exact path
+has it at every strength (`solvers/pivoting.py`, `pivoting_rows.py`). Where it is a ridge, one
+eigendecomposition serves all strengths (`solvers/spectral.py`). Either way the gaps of all
+strengths take three matrix products, and a strength whose gap is above the tolerance is solved
+again by itself (`solvers/certified.py`); so is each strength of any other problem, started from the
+one before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._objective import Penalty
+from .._solution import Settings, Solution
+from ..linear.base import BaseRegularized
+from ..problem.protocol import ALL, Problem
+from ..solvers import certified, spectral
+from ..solvers.certificate import ACCURACY
+from ..solvers.pivoting import Path, lasso_path
+from ..solvers.pivoting_rows import lasso_path_rows
+from ..solvers.table import LARGE_SIDE, PIVOTING_SIDE
+from . import grids
+
+ROWS_SIDE = 500  # rows up to which a path along them beats the working set, see docs/benchmarks
+ROWS_BYTES = 2**28  # that a dense copy of the columns may take for it
+
+
+@dataclass(frozen=True)
+class PathSolution:
+    """The solutions at m strengths: coefs (m, ..., p), dual gaps (m, ...), iterations (m,).
+
+    `solvers` names the solver of each, `alone` (m,) masks those that were solved on
+    the rows by themselves, and
+    `gap` is the largest relative gap.
+    """
+
+    coefs: NDArray
+    dual_gaps: NDArray
+    n_iters: NDArray
+    solvers: list[str]
+    alone: NDArray
+    gap: float
+
+    def __getitem__(self, k: int) -> Solution:
+        """Return the solution at strength number k."""
+        return Solution(self.coefs[k], self.dual_gaps[k], int(self.n_iters[k]), self.solvers[k])
+
+
+@dataclass(frozen=True)
+class CoefPath:
+    """The coefficients at m strengths: `alone` (m, ..., p), or what they are computed from.
+
+    They are then alone (..., p) + (weights (m, k) * image (..., k)) @ vectors (p, k)'.
+    """
+
+    alone: NDArray
+    weights: NDArray | None = None
+    image: NDArray | None = None
+    vectors: NDArray | None = None
+
+    @classmethod
+    def of_spectrum(cls, spectrum: spectral.Spectrum, ts: NDArray) -> CoefPath:
+        """Return the coefficients at strengths (m,), as the fewer numbers."""
+        n_targets = int(np.prod(spectrum.image.shape[:-1]))
+        if len(ts) * n_targets <= len(spectrum.eigenvalues):
+            return cls(spectrum.coefs(ts))
+        if isinstance(spectrum, spectral.Primal):
+            vectors, alone = spectrum.vectors, spectrum.alone
+        elif isinstance(spectrum, spectral.Dual) and not len(spectrum.free.features):
+            vectors = (spectrum.scale * spectrum.design.correlation(spectrum.vectors.T)).T
+            alone = np.zeros(spectrum.design.coef_shape)
+        else:
+            return cls(spectrum.coefs(ts))
+        return cls(alone, spectrum.inverse(ts), spectrum.image, vectors)
+
+    def coefs(self) -> NDArray:
+        """Return the coefficients (m, ..., p)."""
+        if self.weights is None or self.image is None or self.vectors is None:
+            return self.alone.copy()
+        between = spectral.between_targets(self.weights, self.image.ndim + 1)
+        return self.alone + (self.image * between) @ self.vectors.T
+
+
+class PathProblem:
+    """The problems of a validated estimator on some data, along its path parameter.
+
+    Nothing here depends on the strength that the estimator was given, nor changes the estimator.
+    """
+
+    def __init__(self, estimator: BaseRegularized, problem: Problem) -> None:
+        self.problem, self.solver = problem, estimator.solver
+        self.settings = Settings(estimator.tol, estimator.max_iter, estimator.verbose)
+        self.parameter = grids.PARAMETERS[estimator._path_parameter]
+        model = copy(estimator)
+        at_zero, at_one = (
+            self._penalty_of(model, value) for value in (0.0, self.parameter.value(1.0))
+        )
+        self.unit = at_one.exclude(problem.constant)
+        self.zero = at_zero.exclude(self.unit.excluded)
+        self.paths: list[Path] | None = None  # of the targets, as far down as was asked for so far
+        self._start: NDArray | None = None
+
+    def posed_on(self, problem: Problem) -> PathProblem:
+        """Return the same problem, with the same penalties, on another form of the same data."""
+        other = copy(self)
+        other.problem = problem
+        other.paths = None
+        vars(other).pop("spectrum", None)
+        return other
+
+    def _penalty_of(self, model: BaseRegularized, value: float) -> Penalty:
+        """Return the penalty of a model at a value of its path parameter."""
+        setattr(model, model._path_parameter, float(value))
+        return model._penalty(self.problem)
+
+    def grid(self, n_values: int, eps: float | None = None) -> NDArray:
+        """Return the automatic grid (n_values,), descending."""
+        return self.parameter.grid(self.problem, self.unit, n_values, eps)
+
+    def penalty(self, values: NDArray | float) -> Penalty:
+        """Return the penalty at values (...) of the parameter: weights of shape (..., p)."""
+        t = np.asarray(self.parameter.strength(values))[..., None]
+        parts = zip(self.zero.finite, self.unit.finite, strict=True)
+        l1, ridge = (zero + t * (unit - zero) for zero, unit in parts)
+        penalty = Penalty(l1, ridge, self.unit.positive)
+        return penalty.exclude(self.unit.excluded) if self.unit.excluded.any() else penalty
+
+    def solve(self, value: float, start: NDArray | None) -> Solution:
+        """Return the certified solution at one value, from a start (..., p)."""
+        return certified.solve(self.problem, self.penalty(value), self.solver, start, self.settings)
+
+    def trace(
+        self, values: NDArray, on_rows: Callable[[], PathProblem] | None = None
+    ) -> PathSolution:
+        """Return the solutions at the values (m,), descending.
+
+        `on_rows` poses the problem on the rows that the moments are of, for strengths at which the
+        moments are not enough.
+        """
+        ts = self.parameter.strength(values)
+        found = self._all_at_once(ts) if self.solver == "auto" else None
+        if found is None:
+            return self._one_by_one(values, on_rows)
+        coefs, n_iters, name, is_exact = found
+        gaps = self.gaps(values, coefs)
+        norm2 = self.problem.target_norm2
+        within = np.all((gaps <= self.settings.tol * 0.5 * norm2).reshape(len(ts), -1), axis=1)
+        names, alone = [name] * len(ts), ~(within & is_exact)
+        rows = None
+        for k in np.flatnonzero(alone):
+            rows = rows or (self if on_rows is None else on_rows())
+            solution = rows.solve(values[k], coefs[k])
+            coefs[k], gaps[k] = solution.coef, solution.dual_gap
+            n_iters[k], names[k] = solution.n_iter, solution.solver
+        return self._solution(coefs, gaps, n_iters, names, alone)
+
+    def held(self, values: NDArray, on_rows: Callable[[], PathProblem]) -> tuple[CoefPath, float]:
+        """Return the coefficients at the values (m,) to keep, and the largest relative gap.
+
+        Where one factorisation serves all strengths, it is kept if that is less.
+        """
+        ts, spectrum = self.parameter.strength(values), self.spectrum
+        if (
+            self.solver == "auto"
+            and spectrum is not None
+            and np.all(spectrum.resolves(ts) & (ts > 0))
+        ):
+            return CoefPath.of_spectrum(spectrum, ts), 0.0
+        found = self.trace(values, on_rows)
+        return CoefPath(found.coefs), found.gap
+
+    def gaps(self, values: NDArray, coefs: NDArray) -> NDArray:
+        """Return the gaps (m, ...) at the values (m,) of coefs (m, ..., p), on this problem."""
+        several = values.reshape(-1, *(1,) * (coefs.ndim - 2))
+        penalty = self.penalty(several)
+        correlation, norm2 = self.problem.evaluate(coefs)
+        free, off = self.unit.free, np.False_
+        if free.any():  # no dual point is feasible but one orthogonal to them
+            off = np.any(np.abs(correlation[..., free]) > self._rounding[..., free], axis=-1)
+            correlation[..., free] = 0.0
+        gap = penalty.dual_gap(coefs, correlation, norm2)
+        if np.any(gap > self.settings.tol * 0.5 * self.problem.target_norm2):
+            gap = penalty.dual_gap(coefs, correlation, norm2, self._rounding)
+        return np.where(off, np.inf, gap)
+
+    @property
+    def _rounding(self) -> NDArray:
+        """The rounding errors (..., p) of correlations."""
+        size = self.problem.column_norms2 * np.expand_dims(self.problem.target_norm2, -1)
+        return ACCURACY * np.sqrt(size)
+
+    @cached_property
+    def spectrum(self) -> spectral.Spectrum | None:
+        """The factors that all strengths of a ridge share."""
+        if self.unit.has_l1 or self.unit.positive:
+            return None
+        if self.problem.is_sparse and min(self.problem.shape) > LARGE_SIDE:
+            return None
+        return spectral.spectrum(self.problem, self.ridge_path)
+
+    @property
+    def ridge_path(self) -> spectral.RidgePath:
+        """The ridge weights along the path."""
+        return spectral.RidgePath.between(self.zero, self.unit)
+
+    def exact_paths(self, end: float) -> list[Path] | None:
+        """Return the lasso path of each target down to strength `end`, or None for others."""
+        kept = np.flatnonzero(~self.unit.excluded)
+        v, ridge = self.unit.l1[kept], self.unit.ridge[kept]
+        is_lasso = self.unit.has_l1 and not self.zero.has_l1
+        if not is_lasso or not np.array_equal(ridge, self.zero.ridge[kept]):
+            return None
+        if self.unit.positive and np.any(v == 0):
+            return None
+        problem = self.problem
+        n, p = problem.shape
+        targets = list(np.ndindex(problem.coef_shape[:-1]))
+        paths: list[Path | None]
+        if problem.has_rows and n < p and n <= ROWS_SIDE and 8 * n * len(kept) <= ROWS_BYTES:
+            A = problem.columns(kept)
+            paths = [
+                lasso_path_rows(A, problem.target[k], v, ridge, end, self.unit.positive)
+                for k in targets
+            ]
+        elif len(kept) <= PIVOTING_SIDE:
+            G = problem.gram(kept if len(kept) < p else ALL)
+            G.flat[:: len(kept) + 1] += ridge
+            paths = [
+                lasso_path(G, problem.cross[k][kept], v, end, self.unit.positive) for k in targets
+            ]
+        else:
+            return None
+        return None if any(path is None for path in paths) else paths
+
+    def _all_at_once(self, ts: NDArray) -> tuple[NDArray, NDArray, str, NDArray] | None:
+        """Return coefs (m, ..., p), iterations (m,), the solver, and where they can be trusted."""
+        if self.spectrum is not None:
+            coefs = self.spectrum.coefs(ts)
+            exact = self.spectrum.resolves(ts) & (ts > 0)  # 0 asks for the minimum norm
+            return coefs, np.ones(len(ts), dtype=int), "spectral", exact
+        positive = ts[ts > 0]
+        if not len(positive):
+            return None
+        if self.paths is None or self.paths[0].knots[-1] > positive.min():
+            self.paths = self.exact_paths(float(positive.min()))
+        if self.paths is None:
+            return None
+        kept = np.flatnonzero(~self.unit.excluded)
+        coefs = np.zeros((len(ts), *self.problem.coef_shape))
+        n_iters = np.ones(len(ts), dtype=int)
+        for target, path in zip(np.ndindex(coefs.shape[1:-1]), self.paths, strict=True):
+            at = path.at(ts)
+            if len(kept) == coefs.shape[-1]:
+                coefs[(slice(None), *target)] = at
+            else:
+                coefs[(slice(None), *target, kept)] = at
+            n_iters = np.maximum(n_iters, np.searchsorted(-path.knots, -ts))
+        return coefs, n_iters, "pivoting", ts > 0
+
+    def _one_by_one(
+        self, values: NDArray, on_rows: Callable[[], PathProblem] | None
+    ) -> PathSolution:
+        """Return the solutions at the values (m,), each started from the one before."""
+        found, alone = [], np.full(len(values), on_rows is None)
+        rows = None
+        for k, value in enumerate(values):
+            solution = self.solve(value, self._start)
+            if on_rows is not None and (
+                value == 0 or not solution.is_within(self.settings.tol, self.problem.target_norm2)
+            ):
+                rows = rows or on_rows()
+                solution, alone[k] = rows.solve(value, solution.coef), True
+            self._start = solution.coef
+            found.append(solution)
+        return self._solution(
+            np.array([solution.coef for solution in found]),
+            np.array([solution.dual_gap for solution in found]),
+            np.array([solution.n_iter for solution in found]),
+            [solution.solver for solution in found],
+            alone,
+        )
+
+    def _solution(
+        self, coefs: NDArray, gaps: NDArray, n_iters: NDArray, names: list[str], alone: NDArray
+    ) -> PathSolution:
+        """Return the solutions with their largest relative gap."""
+        gap = Solution(coefs, gaps, 1).relative_gap(self.problem.target_norm2)
+        return PathSolution(coefs, gaps, n_iters, names, alone, gap)

@@ -1,0 +1,70 @@
+"""One certified solve: choose the solver, solve, certify on the data, fall back if that fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._objective import Penalty
+from .._solution import Settings, Solution
+from ..problem.protocol import Problem
+from ..problem.validation import OVERFLOW
+from .certificate import certify
+from .table import LARGE_SIDE, PIVOTING_SIDE, SOLVERS
+
+AUTO = {
+    "table": ("pivoting", "newton"),
+    "large": ("newton",),
+    "moments": ("cholesky", "spectral"),
+    "tall": ("cholesky", "svd"),
+    "wide": ("dual", "svd"),
+    "sparse tall": ("cholesky", "cg"),
+    "sparse wide": ("dual", "cg"),
+    "sparse large": ("cg",),
+}
+"""What "auto" tries, in this order, until a certificate is within the tolerance."""
+
+
+def solve(
+    problem: Problem, penalty: Penalty, solver: str, start: NDArray | None, settings: Settings
+) -> Solution:
+    """Return the certified solution of the named solver, or the best of those that "auto" tries.
+
+    ValueError if squares of the data overflow.
+    """
+    if problem.constant.any():
+        penalty = penalty.exclude(problem.constant)
+    best: Solution | None = None
+    for name in AUTO[situation(problem, penalty)] if solver == "auto" else [solver]:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            try:
+                found = SOLVERS[name].run(problem, penalty, start, settings)
+            except np.linalg.LinAlgError:  # the data are too ill-conditioned for this solver
+                if solver == "auto":
+                    continue
+                found = Solution(np.zeros(problem.coef_shape))
+            certificate = certify(problem, penalty, found.coef, settings.tol)
+        if not np.all(np.isfinite(certificate.gap)):
+            raise ValueError(OVERFLOW)
+        found = replace(found, coef=certificate.w, dual_gap=certificate.gap, solver=name)
+        if best is None or np.max(found.dual_gap) < np.max(best.dual_gap):
+            best = found
+        if best.is_within(settings.tol, problem.target_norm2):
+            break
+        start = best.coef if SOLVERS[name].exact else start
+    assert best is not None  # some solver suits every problem
+    return best
+
+
+def situation(problem: Problem, penalty: Penalty) -> str:
+    """Return the key of `AUTO` for a problem; the first two are those that need an L1 solver."""
+    if penalty.has_l1 or penalty.positive:
+        return "table" if problem.n_features <= PIVOTING_SIDE else "large"
+    if not problem.has_rows:
+        return "moments"
+    n, p = problem.shape
+    if problem.is_sparse and min(n, p) > LARGE_SIDE:
+        return "sparse large"
+    return ("sparse " if problem.is_sparse else "") + ("tall" if n >= p else "wide")

@@ -1,0 +1,190 @@
+"""The L1 solver of large problems: exact on a working set, certified on all features.
+
+    minimise 1/2 |b - A w|^2 + sum l1_j |w_j| + 1/2 sum ridge_j w_j^2          (w >= 0 if positive)
+
+w is optimal if and only if every correlation q = A'(b - A w) - ridge w is l1_j sign(w_j) where w_j
+is not zero, and within l1_j (positive: below it) where it is. Rounds of
+
+1. the correlations of all features, taken on the data: they give the duality gap, and the features
+   that violate the conditions most, which join the working set;
+2. coordinate descent on the working set, by its Gram matrix H = A'A + diag(ridge) or by its sparse
+   columns, to a part of that gap;
+3. once few features join, the exact finish by the active set (`active_set.py`).
+
+The linear term of each round comes from the correlations of 1, which corrects rounding in H. The
+first working set is large enough that for strong penalties one round suffices, and then the data
+are read twice. A start far from the optimum is led there by stages: l1 weights that fall to the
+ones asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._objective import Penalty
+from .._solution import Settings, Solution
+from ..problem.protocol import Problem
+from .active_set import Quadratic, solve_active_set
+from .certificate import ACCURACY, Certificate, certify
+from .coordinate_descent import ColumnLasso, descend
+
+FIRST = 8.0  # sqrt(FIRST * p) features start: 200 of 5,000, of which few are a support at .05
+STAGE_FACTOR, STAGE_TOL = 10.0, 1e-2  # between the l1 weights of stages, and their relative gap
+FEW = 0.05  # share of the working set that joins it, up to which the exact finish pays
+EPOCHS, SHRINK = 100, 0.1  # of coordinate descent in a round, and the part of the gap it aims at
+GRAM_SIDE = 1000  # sparse columns in the working set up to which they are multiplied
+STALLS = 10  # rounds that do not halve the gap, after which the solver gives up
+
+
+def solve(
+    problem: Problem, penalty: Penalty, start: NDArray | None, settings: Settings
+) -> Solution:
+    """Minimise over w (..., p), target by target; the targets share the working set."""
+    w = np.zeros(problem.coef_shape) if start is None else np.where(penalty.excluded, 0.0, start)
+    working = WorkingGram(problem)
+    if w.ndim == 1:
+        return _solve_one(problem, penalty, working, w, settings)
+    parts = [
+        _solve_one(problem.select_target(t), penalty, working, row, settings)
+        for t, row in enumerate(w)
+    ]
+    return Solution(
+        np.array([part.coef for part in parts]),
+        np.array([part.dual_gap for part in parts]),
+        max(part.n_iter for part in parts),
+    )
+
+
+class WorkingGram:
+    """The `features` (k,) of the working set, in the order they joined, and their Gram matrix."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._gram = np.zeros((0, 0))
+        self.features = np.zeros(0, dtype=np.intp)
+
+    def add(self, new: NDArray) -> None:
+        """Let the features `new` (m,) join."""
+        self.features = np.concatenate([self.features, new])
+
+    def gram(self) -> NDArray:
+        """Return A_S'A_S (k, k); what has been multiplied before is not multiplied again."""
+        k = len(self._gram)
+        if k < len(self.features):
+            known, new = np.split(self.features, [k])
+            gram = np.empty((len(self.features),) * 2)
+            gram[:k, :k], gram[k:, k:] = self._gram, self._problem.gram(new)
+            if k:
+                gram[:k, k:] = self._problem.gram(known, new)
+                gram[k:, :k] = gram[:k, k:].T
+            self._gram = gram
+        return self._gram
+
+
+def _solve_one(
+    problem: Problem, penalty: Penalty, working: WorkingGram, w: NDArray, settings: Settings
+) -> Solution:
+    """Minimise over w (p,), stage by stage."""
+    point, n_iter = certify(problem, penalty, w, settings.tol), 0
+    for factor in _stages(penalty, point):
+        stage = replace(penalty, l1=factor * penalty.l1)
+        tol = settings.tol if factor == 1.0 else STAGE_TOL
+        point, n_iter = _rounds(problem, stage, working, point.w, tol, n_iter, settings)
+    return Solution(point.w, point.gap, max(n_iter, 1))
+
+
+def _stages(penalty: Penalty, point: Certificate) -> NDArray:
+    """Return by which factors to raise the l1 weights on the way, down to 1."""
+    l1 = penalty.finite[0]
+    violated = l1 > 0
+    violated &= penalty.excess(point.correlation) > 0
+    if np.count_nonzero(violated) <= _first(len(l1)):
+        return np.ones(1)
+    largest = np.max(penalty.directed(point.correlation)[violated] / l1[violated])
+    n_stages = max(1, round(np.log(largest) / np.log(STAGE_FACTOR)))
+    return largest ** (np.arange(n_stages)[::-1] / n_stages)
+
+
+def _first(n_features: int) -> int:
+    """Return how many features a working set starts with, and grows by at least."""
+    return int(sqrt(FIRST * n_features))
+
+
+def _rounds(
+    problem: Problem,
+    penalty: Penalty,
+    working: WorkingGram,
+    w: NDArray,
+    tol: float,
+    n_iter: int,
+    settings: Settings,
+) -> tuple[Certificate, int]:
+    """Return the best point from w (p,) on, at a relative gap of `tol` if it can be reached."""
+    target_gap = tol * 0.5 * problem.target_norm2
+    best, stalls, fresh = None, 0, w.any()
+    while True:
+        point = certify(problem, penalty, w, tol)
+        stalls = 0 if best is None or point.gap < 0.5 * best.gap else stalls + 1
+        best = point if best is None or point.gap < best.gap else best
+        if settings.verbose:
+            print(f"newton: step {n_iter}, {len(working.features)} features, gap {point.gap:.3e}")
+        # A start within tol may be right to a few digits only: it takes one round all the same.
+        done = best.gap <= target_gap and not fresh
+        if done or stalls >= STALLS or n_iter >= settings.max_iter:
+            return best, n_iter
+        new = _violators(penalty, working, point)
+        working.add(new)
+        finishes = len(new) <= FEW * len(working.features)
+        aim = SHRINK * float(max(point.gap, target_gap))
+        w, steps = _round(problem, penalty, working, point, aim, finishes)
+        n_iter, fresh = n_iter + steps, False
+
+
+def _violators(penalty: Penalty, working: WorkingGram, point: Certificate) -> NDArray:
+    """Return the features outside the working set that should join it (m,), worst first."""
+    outside = ~penalty.excluded
+    outside[working.features] = False
+    excess = penalty.excess(point.correlation)
+    # Features in the support or without an L1 penalty must be in play.
+    excess[(point.w != 0) | (penalty.l1 == 0)] = np.inf
+    most = max(_first(len(excess)), np.count_nonzero(point.w))
+    candidates = np.flatnonzero(outside & (excess > (0.0 if len(working.features) else -np.inf)))
+    if len(candidates) > most:
+        most += np.count_nonzero(np.isinf(excess[candidates]))
+        worst = np.argpartition(-excess[candidates], min(most, len(candidates)) - 1)[:most]
+        candidates = candidates[worst]
+    return candidates
+
+
+def _round(
+    problem: Problem,
+    penalty: Penalty,
+    working: WorkingGram,
+    point: Certificate,
+    aim: float,
+    finishes: bool,
+) -> tuple[NDArray, int]:
+    """Return w (p,) at a gap of about `aim` on the working set, or exact; and the steps taken."""
+    S, norm2 = working.features, float(problem.target_norm2)
+    columns = None
+    if len(S) > GRAM_SIDE and not penalty.has_ridge and penalty.l1[S].all():
+        columns = problem.sparse_columns(S)
+    if columns is not None:
+        lasso = ColumnLasso(columns, penalty.l1[S], penalty.positive)
+        x, steps = descend(lasso, point.w[S], aim / norm2, norm2, 10 * EPOCHS)
+    else:
+        H = working.gram().copy()
+        H.flat[:: len(S) + 1] += penalty.ridge[S]
+        c = point.correlation[S] - penalty.ridge[S] * point.w[S] + H @ point.w[S]
+        quadratic = Quadratic(H, c, penalty.l1[S], penalty.positive)
+        x, steps = descend(quadratic, point.w[S], aim / norm2, norm2, EPOCHS)
+        steps = 1
+        if finishes:
+            x, steps = solve_active_set(quadratic, x, ACCURACY * sqrt(norm2))
+    w = np.zeros_like(point.w)
+    w[S] = np.maximum(x, 0.0) if penalty.positive else x
+    return w, max(steps, 1)

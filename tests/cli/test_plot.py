@@ -1,0 +1,81 @@
+"""The figure of ``python -m skreg --plot``."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import skreg.__main__ as command
+from skreg.cli import plot as plotting
+from skreg.cli.compare import Result, candidates, load_builtin
+from skreg.cli.plot import draw
+
+figure_module = pytest.importorskip("matplotlib.figure")
+
+
+def invented(table):
+    """Results as the comparison might give them."""
+    scores = np.array([0.4, 0.5, 0.6])
+    return [
+        Result(model.name, scores, scores, model.parameter, 0.1, False, scores, 0.1, 0)
+        for model in candidates(table.y)
+    ]
+
+
+@pytest.fixture(scope="module")
+def figure():
+    table = load_builtin()
+    return draw(table, invented(table))
+
+
+def test_figure_shows_paths_scores_and_names_apart(figure):
+    agg = pytest.importorskip("matplotlib.backends.backend_agg")
+    Text = pytest.importorskip("matplotlib.text").Text
+    columns = load_builtin().columns
+    renderer = agg.FigureCanvasAgg(figure).get_renderer()
+    figure.draw(renderer)
+    assert len(figure.axes) == 4
+    assert figure.axes[-1].get_title() == "R2 out of fold"
+    for ax in figure.axes[:3]:
+        names = [text for text in ax.texts if text.get_text() in columns]
+        boxes = [Text.get_window_extent(text, renderer) for text in names]  # without the line
+        boxes.sort(key=lambda box: box.y0)
+        assert len(names) == 7
+        assert all(low.y1 <= high.y0 for low, high in itertools.pairwise(boxes))
+        assert max(box.x1 for box in boxes) <= figure.bbox.x1
+
+
+def test_figure_is_saved(figure, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(plotting, "draw", lambda table, results: figure)
+    monkeypatch.setattr(command, "compare", invented)
+    assert command.main(["--plot", str(tmp_path / "out.png")]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"figure: {tmp_path / 'out.png'}"
+    image = (tmp_path / "out.png").read_bytes()
+    assert image[:8] == b"\x89PNG\r\n\x1a\n"
+    assert np.frombuffer(image[16:24], ">u4").tolist() == [1500, 1000]
+
+
+def test_figure_that_cannot_be_saved(capsys, tmp_path):
+    (tmp_path / "folder.png").mkdir()
+    for name, message in {
+        "out.xyz": "must end in one of",
+        "out": "must end in one of",
+        "missing/out.png": "no such folder",
+        "folder.png": "is a folder",
+    }.items():
+        assert command.main(["--plot", str(tmp_path / name)]) == 2
+        output, errors = capsys.readouterr()
+        assert (output, errors.count("\n")) == ("", 1)
+        assert message in errors
+
+
+def test_a_full_disk_is_said(capsys, monkeypatch, tmp_path):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(command, "compare", invented)
+    monkeypatch.setattr(plotting, "draw", lambda table, results: figure_module.Figure())
+    monkeypatch.setattr(figure_module.Figure, "savefig", full)
+    assert command.main(["--plot", str(tmp_path / "out.png")]) == 2
+    errors = capsys.readouterr().err
+    assert errors == f"skreg: cannot write {tmp_path / 'out.png'}: No space left on device\n"

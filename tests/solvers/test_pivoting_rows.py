@@ -1,0 +1,121 @@
+"""The lasso path along rows: optimality at every strength, kinks of LARS, columns nearly tied."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.linear_model import lars_path
+
+from skreg.solvers.pivoting_rows import lasso_path_rows
+
+
+def standard_form(n, p, seed=0, correlated=0.5):
+    rng = np.random.default_rng(seed)
+    A = rng.normal(size=(n, p)) + correlated * rng.normal(size=(n, 1)) * rng.normal(size=p)
+    b = A[:, :4] @ [3.0, -2.0, 1.0, 0.5] + rng.normal(size=n)
+    return (A - A.mean(axis=0)) / np.sqrt(n), (b - b.mean()) / np.sqrt(n)
+
+
+def assert_optimal(A, b, v, ridge, positive, strengths, coefs, atol=1e-12):
+    """The conditions of optimality hold at each strength, in extended precision."""
+    A, b = A.astype(np.longdouble), b.astype(np.longdouble)
+    scale = float(np.max(np.abs(A.T @ b)))
+    for t, w in zip(strengths, coefs, strict=True):
+        finite = np.isfinite(v)
+        assert_array_equal(w[~finite], 0)
+        if positive:
+            assert np.all(w[v > 0] >= -1e-12)
+        q = (A.T @ (b - A @ w.astype(np.longdouble)) - ridge * w)[finite]
+        bound, w = t * v[finite], w[finite]
+        assert_allclose(q[w != 0], (bound * np.sign(w))[w != 0], atol=atol * scale)
+        assert np.all((q if positive else np.abs(q)) <= bound + atol * scale)
+
+
+V = {"even": np.ones(30), "uneven": np.tile([1.0, 0.5, 0.0, 2.0, np.inf, 1.0], 5)}
+
+
+@pytest.mark.parametrize(("v", "positive"), [("even", False), ("even", True), ("uneven", False)])
+@pytest.mark.parametrize("ridged", [False, True])
+@pytest.mark.parametrize("n", [12, 30, 60])
+def test_every_strength_is_optimal(n, ridged, positive, v):
+    A, b = standard_form(n, 30)
+    ridge = np.linspace(0.0, 0.3, 30) if ridged else np.zeros(30)
+    v = V[v]
+    path = lasso_path_rows(A, b, v, ridge, 1e-3, positive)
+    strengths = np.geomspace(path.knots[0], 1e-3, 23)
+    assert_optimal(A, b, v, ridge, positive, strengths, path.at(strengths))
+    assert np.all(np.diff(path.knots) <= 0)
+    assert path.knots[-1] == 1e-3
+
+
+@pytest.mark.parametrize("shape", [(20, 50), (50, 20), (40, 300)])
+def test_the_kinks_are_those_of_least_angle_regression(shape):
+    A, b = standard_form(*shape, seed=1)
+    path = lasso_path_rows(A, b, np.ones(shape[1]), 0.0, 1e-2, False)
+    alphas, _, coefs = lars_path(A, b, method="lasso", alpha_min=1e-2 / len(b))
+    assert_allclose(path.knots, alphas * len(b), rtol=1e-8)
+    assert_allclose(path.coefs, coefs.T, atol=1e-8)
+
+
+def test_each_kink_says_which_feature_enters_or_leaves():
+    A, b = standard_form(20, 60, seed=2)
+    path = lasso_path_rows(A, b, np.ones(60), 0.0, 1e-3, False)
+    assert np.any(path.features < 0)
+    assert path.features[-1] == 60
+    active = set()
+    for feature, coef in zip(path.features[:-1], path.coefs, strict=False):
+        assert set(np.flatnonzero(np.abs(coef) > 1e-13)) <= active
+        active = active | {feature} if feature >= 0 else active - {~feature}
+
+
+def test_columns_that_differ_by_a_millionth_keep_their_digits():
+    """Times of start and end: the signal is in the difference, which a Gram matrix rounds away."""
+    rng = np.random.default_rng(0)
+    n = 500
+    start, length = 1.5e9 + rng.uniform(0, 3.15e8, n), rng.exponential(60, n)
+    y = 2 + 0.5 * length / 60 + 0.3 * rng.normal(size=n)
+    X = np.c_[start, start + length]
+    A, b = (X - X.mean(axis=0)) / np.sqrt(n), (y - y.mean()) / np.sqrt(n)
+    path = lasso_path_rows(A, b, np.ones(2), 0.0, 0.1, False)
+    D = np.c_[start - start.mean(), length - length.mean()] / np.sqrt(n)  # w0 = u - v, w1 = v
+    u, v = np.linalg.solve(D.T @ D, D.T @ b - 0.1 * np.array([-1.0, 2.0]))
+    assert_allclose(path.coefs[-1], [u - v, v], rtol=1e-8)
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_copies_and_dummy_columns(positive):
+    """A column in the span of the active ones is not needed; it may be once one of these leaves."""
+    rng = np.random.default_rng(3)
+    codes = rng.integers(0, 6, 60)
+    X = np.c_[np.eye(6)[codes], rng.normal(size=(60, 4))]
+    X = np.c_[X, X[:, 6], X[:, 2], X[:, 3] + X[:, 4], np.full(60, 0.25)]
+    y = np.arange(6.0)[codes] + rng.normal(size=60)
+    A, b = (X - X.mean(axis=0)) / np.sqrt(60), (y - y.mean()) / np.sqrt(60)
+    path = lasso_path_rows(A, b, np.ones(14), 0.0, 1e-4, positive)
+    strengths = np.geomspace(path.knots[0], 1e-4, 30)
+    coefs = path.at(strengths)
+    assert_optimal(
+        A, b, np.ones(14), 0.0, positive, strengths, np.where(abs(coefs) < 1e-13, 0, coefs)
+    )
+
+
+def test_above_its_largest_strength_the_path_is_one_point():
+    A, b = standard_form(20, 5)
+    path = lasso_path_rows(A, b, np.ones(5), 0.0, 1e3, False)
+    assert_array_equal(path.coefs, np.zeros((1, 5)))
+    assert_array_equal(path.at(np.array([1e4, 1e3])), np.zeros((2, 5)))
+
+
+def test_an_end_at_zero_interpolates():
+    A, b = standard_form(10, 40)
+    path = lasso_path_rows(A, b, np.ones(40), 0.0, 0.0, False)
+    assert_allclose(A @ path.coefs[-1], b, atol=1e-12)
+
+
+def test_a_column_that_gains_late_is_not_overlooked():
+    """Between two looks, columns far from the bound are not multiplied; this one grows fast."""
+    rng = np.random.default_rng(5)
+    A, b = standard_form(30, 400, seed=5)
+    A[:, 7] = A @ rng.normal(size=400) * 3
+    path = lasso_path_rows(A, b, np.ones(400), 0.0, 1e-3, False)
+    strengths = np.geomspace(path.knots[0], 1e-3, 40)
+    assert_optimal(A, b, np.ones(400), 0.0, False, strengths, path.at(strengths), atol=1e-11)
