@@ -120,7 +120,7 @@ def test_the_objective_does_not_change_with_the_batch(data):
     losses = []
     for batch_size in (20, 120):
         model = NetworkRegressor(
-            (10,),
+            (5,),
             solver="adam",
             l2_lambda=0.01,
             batch_size=batch_size,
