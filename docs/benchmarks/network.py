@@ -148,12 +148,11 @@ def page(results: dict) -> str:
         + ", ".join(f"{name} {version}" for name, version in versions.items())
         + f"; {results['date']}.",
         "",
-        "## Nine UCI sets, published splits: test RMSE (seconds of CPU per fit)",
+        "## Nine UCI sets, published splits: test RMSE, and seconds of CPU per fit",
         "",
-        "Everything is chosen within the training rows. The number of splits measured stands beside "
-        "each set; the published figures are means over 20 splits (protein 5). Read them as what "
-        "they are: a mean over few splits has a standard error of some 5% of itself on the small "
-        "sets.",
+        "Everything is chosen within the training rows. The number of splits stands beside "
+        "each set; the published figures are means over 20 splits (protein 5). A mean over few "
+        "splits has a standard error of some 5% of itself on the small sets.",
         "",
     ]
     models = ["NetworkRegressorCV", "NetworkRegressor", "MLPRegressor", "HistGradientBoosting"]
@@ -206,9 +205,9 @@ def page(results: dict) -> str:
         ]
         lines += [
             "",
-            f"Regression: 10000 x 100, (100,) units, batches of 200, 100 epochs of Adam each, dropout "
-            f"at its default in ours: {ratios[0]:.2g} times as fast. Digits: both at their defaults, "
-            f"but 128 units for scikit-learn: {ratios[1]:.2g} times as fast.",
+            "Regression: 10000 x 100, (100,) units, batches of 200, 100 epochs of Adam each, with "
+            f"dropout at its default in ours: {ratios[0]:.2g} times as fast. Digits: defaults, but 128 "
+            f"units for scikit-learn: {ratios[1]:.2g} times as fast.",
         ]
     return "\n".join(lines) + "\n"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .objective import Objective, Parameters
+from .objective import Data, Objective, Parameters
 from .settings import Settings
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
@@ -56,7 +56,7 @@ def minimise(
     objective: Objective,
     theta: Parameters,
     state: Adam,
-    data: tuple,
+    data: Data,
     settings: Settings,
     rng: np.random.Generator,
 ) -> tuple[list[float], bool]:
@@ -70,7 +70,8 @@ def minimise(
     n_batches = -(-n // settings.batch_size)
     total = settings.max_iter * n_batches
     begin = int((1 - AVERAGED) * total)
-    slope, average, done = theta.like(np.empty_like(theta.vector)), 0.0, 0
+    slope, done = theta.like(np.empty_like(theta.vector)), 0
+    average = np.zeros(len(theta.vector))
     curve: list[float] = []
     best, kept = np.inf, theta.vector.copy()
     for _ in range(settings.max_iter):
@@ -85,7 +86,7 @@ def minimise(
             state.step(theta, slope, settings.learning_rate * left, objective.l1)
             done += 1
             if done > begin:
-                average = average + theta.vector.astype(np.float64)
+                average += theta.vector
         curve.append(loss)
         if settings.verbose and len(curve) % settings.verbose == 0:
             print(f"epoch {len(curve)}: objective {loss:.6g}")

@@ -101,7 +101,7 @@ class BaseNetwork(BaseEstimator):
         """Return what to train."""
         is_auto = self.hidden_layer_sizes == "auto"
         hidden = np.atleast_1d(np.asarray(1 if is_auto else self.hidden_layer_sizes, dtype=object))
-        if not all(isinstance(size, Integral) and size > 0 for size in hidden):
+        if not all(isinstance(size, Integral) and int(size) > 0 for size in hidden):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {self.hidden_layer_sizes}.")
         rates = np.asarray(dropout_rate, dtype=np.float64)
         if rates.shape not in ((), hidden.shape) or not np.all((rates >= 0) & (rates < 1)):
@@ -116,9 +116,9 @@ class BaseNetwork(BaseEstimator):
             l2=float(l2_lambda),
             activation=self.activation,
             solver=self.solver,
-            max_iter=0 if self.max_iter == "auto" else self.max_iter,
+            max_iter=0 if self.max_iter == "auto" else int(self.max_iter),
             tol=self.tol,
-            batch_size=0 if self.batch_size == "auto" else self.batch_size,
+            batch_size=0 if self.batch_size == "auto" else int(self.batch_size),
             learning_rate=self.learning_rate_init,
             standardize=self.standardize,
             verbose=int(self.verbose),

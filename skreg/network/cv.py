@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sklearn.base import _fit_context, is_classifier
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, check_cv
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import StrOptions
 
 from .base import BaseNetwork, in_parallel, outputs, unchanged_on_error
@@ -89,6 +89,10 @@ class NetworkCV(BaseNetwork):
             If a training of the chosen networks diverged.
         """
         with unchanged_on_error(self):
+            rates = check_array(self.dropout_rates, ensure_2d=False, input_name="dropout_rates")
+            l2_lambdas = check_array(self.l2_lambdas, ensure_2d=False, input_name="l2_lambdas")
+            if np.any(l2_lambdas < 0):
+                raise ValueError(f"l2_lambdas must be nonnegative; got {self.l2_lambdas}.")
             rows = self._rows(X, y, sample_weight)
             random = check_random_state(self.random_state)
             splits = self._splits(rows, np.asarray(y), groups, random)
@@ -96,10 +100,10 @@ class NetworkCV(BaseNetwork):
             unborn: list = [None] * len(splits)
             first = unborn
             best, path_before, results = np.inf, np.inf, []
-            for rate in np.sort(np.asarray(self.dropout_rates, dtype=np.float64)):
+            for rate in np.sort(rates):
                 networks: list = first if first[0] and first[0].solver == "adam" else unborn
                 path: list[float] = []
-                for l2 in np.sort(np.asarray(self.l2_lambdas, dtype=np.float64)):
+                for l2 in np.sort(l2_lambdas):
                     settings = replace(self._settings(rate, l2), verbose=0)
                     tasks = zip(splits, seeds, networks, strict=True)
                     trained = in_parallel(
@@ -160,9 +164,11 @@ class NetworkCV(BaseNetwork):
         if self.scoring is None:
             return self._held_out_error(held)
         some = np.flatnonzero(held.unseen.any(axis=0))
-        given = {} if sample_weight is None else {"sample_weight": held.s[some]}
+        weights = None if sample_weight is None else np.asarray(sample_weight)[some]
+        given = {} if weights is None else {"sample_weight": weights}
         model = copy(self)
-        model._member_predictions = lambda X: X[None]  # what is to be scored is predicted already
+        # What is to be scored is predicted already.
+        model.__dict__["_member_predictions"] = lambda predictions: predictions[None]
         scorer = check_scoring(model, self.scoring)
         return -scorer(model, held.mean[some], np.asarray(y)[some], **given)
 

@@ -79,6 +79,8 @@ class Ensemble(BaseNetwork):
             is_first = not hasattr(self, "coefs_")
             settings = self._settings(self.dropout_rate, self.l2_lambda)
             settings = replace(settings, is_one_pass=True)
+            if settings.hidden is None and not is_first:
+                settings = settings.with_sizes(tuple(W.shape[2] for W in self.coefs_[:-1]))
             rows = self._rows(X, y, sample_weight, is_first, classes).as_weighted_set()
             scaling = settings.scaling(rows) if is_first else self._scaling
             return self._train(rows, settings, scaling, True)
@@ -87,12 +89,16 @@ class Ensemble(BaseNetwork):
         """Train the members, if `warm` from where they are; return self."""
         settings = settings.completed(rows)
         members = 1 if settings.is_linear else self.n_members
-        sizes = [rows.X.shape[1], *settings.hidden, rows.Y.shape[1]]
+        sizes = settings.sizes(rows)
+        starts: list = [None] * members
+        states: list = [None] * members
         before = [len(W[0]) for W in getattr(self, "coefs_", [])]
-        if warm and before == sizes[:-1] and self.coefs_[-1].shape[::2] == (members, sizes[-1]):
+        if (
+            warm
+            and before == list(sizes[:-1])
+            and self.coefs_[-1].shape[::2] == (members, sizes[-1])
+        ):
             starts, states = self._layers(), self._states
-        else:
-            starts, states = [None] * members, [None] * members
         seeds = [
             (seed, state.n_steps if state else 0)
             for seed, state in zip(self._seeds(members), states, strict=True)
@@ -103,6 +109,7 @@ class Ensemble(BaseNetwork):
             train,
             ((rows, settings, seed, scaling, start, state) for seed, start, state in tasks),
         )
-        self._scaling, self._states = scaling, [net.state for net in networks]
+        self._scaling = scaling
+        self._states: list = [net.state for net in networks]
         self._keep(networks)
         return self

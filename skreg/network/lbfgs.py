@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from .objective import Objective, Parameters
+from .objective import Data, Objective, Parameters
 from .settings import Settings
 
 MEMORY = 10  # pairs that approximate the Hessian
 
 
 def minimise(
-    objective: Objective, theta: Parameters, data: tuple, settings: Settings
+    objective: Objective, theta: Parameters, data: Data, settings: Settings
 ) -> list[float]:
     """Move theta to a minimum; return the objective after each iteration. `data` are X, Y, s."""
     split = len(theta.weights) if objective.l1 else 0

@@ -21,6 +21,9 @@ from .activations import Activation
 from .losses import Layer, Loss, eliminated
 
 
+Data = tuple[Any, NDArray, NDArray]  # X (n, p), Y (n, k) and s (n,), of one float type
+
+
 class Parameters:
     """A vector (P,), and the weights (fan_in, fan_out) and biases (fan_out,) in it as views."""
 
@@ -80,7 +83,7 @@ class Objective:
     def evaluate(
         self,
         theta: Parameters,
-        X: NDArray,
+        X: Any,
         Y: NDArray,
         s: NDArray,
         gradient: Parameters,
@@ -92,7 +95,8 @@ class Objective:
         """
         layers, slots = theta.layers, gradient.layers
         hidden = layers if self.loss is None else layers[:-1]
-        units, slopes = [X], []
+        units: list[Any] = [X]
+        slopes: list[NDArray] = []
         for (W, b), rate in zip(hidden, self.rates, strict=False):
             if rng is not None and rate:
                 mask = _mask(units[-1], rate, rng)
@@ -124,7 +128,7 @@ class Objective:
         return value + self.l1 * float(np.abs(theta.weights).sum()) if self.l1 else value
 
 
-def _mask(A: NDArray, rate: float, rng: np.random.Generator) -> NDArray:
+def _mask(A: Any, rate: float, rng: np.random.Generator) -> Any:
     """Return the factors 0 or 1 / (1 - rate) of inverted dropout for the entries of A (n, H)."""
     if sparse.issparse(A):  # of an entry that is zero no mask is needed
         factors = _mask(A.data, rate, rng)

@@ -8,6 +8,7 @@ give the same network to the last bit, whatever rounding does to a long training
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from .losses import Layer
 class Rows:
     """X (n, p), an array or CSR, targets Y (n, k) and weights s (n,), all in float64."""
 
-    X: NDArray
+    X: Any
     Y: NDArray
     s: NDArray
 
@@ -112,7 +113,7 @@ def _neutral(n_columns: int) -> tuple[NDArray, NDArray]:
     return np.zeros(n_columns), np.ones(n_columns)
 
 
-def _moments(X: NDArray, s: NDArray) -> tuple[NDArray, NDArray]:
+def _moments(X: Any, s: NDArray) -> tuple[NDArray, NDArray]:
     """Return the weighted mean and standard deviation of each column; scale 1 where constant."""
     mean = X.T @ s
     if sparse.issparse(X):

@@ -52,7 +52,7 @@ def train(
     settings = settings.completed(rows)
     scaling = scaling or settings.scaling(rows)
     rows = scaling.apply(rows)
-    sizes = (rows.X.shape[1], *settings.hidden, rows.Y.shape[1])
+    sizes = settings.sizes(rows)
     rng = np.random.default_rng(seed)
     network = Network(scaling.from_data(start) if start else random_layers(sizes, rng), state=state)
     if not settings.is_linear:
@@ -82,7 +82,8 @@ def _train_layers(
         network.loss_curve = lbfgs.minimise(objective, theta, data, settings)
         network.has_diverged = not np.isfinite(network.loss_curve[-1])
     else:
-        state = deepcopy(network.state) or adam.Adam(*np.zeros((2, len(theta.vector)), dtype))
+        zeros = np.zeros_like(theta.vector)
+        state = deepcopy(network.state) or adam.Adam(zeros, zeros.copy())
         network.state = state
         network.loss_curve, network.has_diverged = adam.minimise(
             objective, theta, state, data, settings, rng

@@ -121,6 +121,16 @@ def test_folds_without_weight_are_refused(data):
         NetworkRegressorCV(**FEW, cv=KFold(3)).fit(X, y, sample_weight=weights)
 
 
+def test_grids_that_make_no_sense_are_refused(data):
+    for grid, match in (
+        ({"l2_lambdas": [-1.0]}, "l2_lambdas"),
+        ({"dropout_rates": [1.0]}, "dropout_rate"),
+        ({"l2_lambdas": []}, "minimum of 1"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            NetworkRegressorCV(**{**FEW, **grid}).fit(*data)
+
+
 def test_progress_is_printed(data, capsys):
     NetworkRegressorCV(**FEW, **{**ONE, "l2_lambdas": [1e-4, 1e-3]}, verbose=1).fit(*data)
     assert "l2_lambda 0.0001" in capsys.readouterr().out

@@ -156,6 +156,8 @@ def test_partial_fit_learns_from_batches(data):
     assert not hasattr(NetworkRegressor(solver="lbfgs"), "partial_fit")
     with pytest.raises(ValueError, match="shape"):
         fitted.partial_fit(X, Y[:, 0])
+    fitted.set_params(hidden_layer_sizes="auto").partial_fit(X, Y)
+    assert fitted.coefs_[0].shape == (2, 3, 10)  # it goes on with the network that there is
 
 
 def test_a_training_that_diverges_says_so_and_keeps_finite_weights(data):
@@ -189,8 +191,7 @@ def test_a_refused_fit_leaves_the_model_as_it_was(data):
     assert_array_equal(model.predict(X), expected)
 
 
-def test_sparse_inputs_are_learnt_by_adam_and_refused_by_lbfgs(data):
-    X, Y = data
+def test_sparse_inputs_are_learnt_by_adam_and_refused_by_lbfgs():
     X = sparse.random(200, 30, 0.2, random_state=0, format="csr")
     y = X[:, [0]].toarray()[:, 0] * 3 + X[:, [1]].toarray()[:, 0] ** 2
     model = NetworkRegressor((10,), n_members=1, random_state=0).fit(X, y)
