@@ -96,8 +96,10 @@ def beside_mlp(repeats: int = 3) -> dict[str, dict[str, float]]:
     y = np.sin(X @ directions).sum(axis=1) + 0.1 * rng.standard_normal(len(X))
     y = (y - y.mean()) / y.std()
     fixed = {"max_iter": 100, "batch_size": 200, "random_state": 0}
+    short = {**fixed, "max_iter": 15}
     table = {
         "NetworkRegressor": NetworkRegressor((100,), solver="adam", n_members=1, **fixed),
+        "the same, 15 epochs": NetworkRegressor((100,), solver="adam", n_members=1, **short),
         "MLPRegressor": MLPRegressor(
             hidden_layer_sizes=(100,), tol=0, n_iter_no_change=1000, **fixed
         ),
@@ -196,18 +198,18 @@ def page(results: dict) -> str:
         for name, row in beside.items():
             loss = "" if np.isnan(row["loss"]) else f"{row['loss']:.4f}"
             lines.append(f"| {name} | {row['seconds']:.3f} | {loss} | {row['mean_score']:.4f} |")
-        ratios = [
-            beside[b]["seconds"] / beside[a]["seconds"]
-            for a, b in (
-                ("NetworkRegressor", "MLPRegressor"),
-                ("NetworkClassifier", "MLPClassifier"),
-            )
+        pairs = [
+            ("NetworkRegressor", "MLPRegressor"),
+            ("the same, 15 epochs", "MLPRegressor"),
+            ("NetworkClassifier", "MLPClassifier"),
         ]
+        ratios = [beside[theirs]["seconds"] / beside[ours]["seconds"] for ours, theirs in pairs]
         lines += [
             "",
             "Regression: 10000 x 100, (100,) units, batches of 200, 100 epochs of Adam each, with "
-            f"dropout at its default in ours: {ratios[0]:.2g} times as fast. Digits: defaults, but 128 "
-            f"units for scikit-learn: {ratios[1]:.2g} times as fast.",
+            f"dropout at its default in ours: {ratios[0]:.2g} times as fast, at a lower loss, and "
+            f"{ratios[1]:.2g} times in 15 epochs. Digits: defaults, but 128 units for "
+            f"scikit-learn: {ratios[2]:.2g} times as fast.",
         ]
     return "\n".join(lines) + "\n"
 

@@ -100,10 +100,12 @@ class NetworkClassifier(LogLoss, Ensemble):
     hidden_layer_sizes, input_dropout_rate, l1_lambda, activation : optional
         As in `NetworkRegressor`; without hidden layers it is logistic regression.
     solver, max_iter, tol, batch_size, learning_rate_init : optional
-        As in `NetworkRegressor`; "lbfgs" trains all layers at once.
+        As in `NetworkRegressor`; "lbfgs" trains all layers at once, by "auto" in 35 iterations.
     standardize, n_jobs, random_state, verbose, dropout_rate : optional
         As in `NetworkRegressor`.
-    l2_lambda, warm_start : optional
+    l2_lambda : float, default=3e-4
+        Strength of the L2 penalty on all weights but biases.
+    warm_start : bool, default=False
         As in `NetworkRegressor`.
     n_members : int, default=1
         Number of networks.
@@ -135,6 +137,7 @@ class NetworkClassifier(LogLoss, Ensemble):
 
     _: KW_ONLY
     n_members: int = 1
+    l2_lambda: float = 3e-4
     class_weight: dict | str | None = None
 
     _parameter_constraints: ClassVar[dict] = {

@@ -20,7 +20,6 @@ from scipy import sparse
 from .activations import Activation
 from .losses import Layer, Loss, eliminated
 
-
 Data = tuple[Any, NDArray, NDArray]  # X (n, p), Y (n, k) and s (n,), of one float type
 
 
