@@ -119,16 +119,19 @@ class Penalty:
     ) -> NDArray:
         """Bound F(w) - min F (...) from w (..., p), `correlation` = A'r (..., p) and |r|^2 (...).
 
-        `rounding` (..., p) is the error of the correlations: by so much they may exceed l1.
+        `rounding` (..., p) is the error of the correlations: by so much they may miss optimality.
+        Otherwise a ridge of next to nothing, which divides its square, could not be certified.
         """
-        bound, terms = self.l1 + rounding, self._terms(w)
-        scale = self._dual_scale(correlation, bound, self.ridge == 0)
+        if np.any(rounding):
+            missed = self.violation(w, correlation)
+            correlation = correlation - np.clip(missed, -rounding, rounding)
+        terms, scale = self._terms(w), self._dual_scale(correlation, self.ridge == 0)
         gap = self._gap_at(scale, w, terms, correlation, residual_norm2)
         if self.has_ridge and self.has_l1:
             # Where the ridge is tiny its conjugate is steep, and a smaller s may bound better:
             # that of the lasso with the rows sqrt(ridge) added to A.
             augmented = correlation - self.finite[1] * w
-            scale = self._dual_scale(augmented, bound, (self.l1 > 0) | (self.ridge == 0))
+            scale = self._dual_scale(augmented, (self.l1 > 0) | (self.ridge == 0))
             gap = np.minimum(gap, self._gap_at(scale, w, terms, correlation, residual_norm2))
         return np.minimum(gap, 0.5 * residual_norm2 + terms.sum(axis=-1))  # theta = 0
 
@@ -138,13 +141,13 @@ class Penalty:
         size = np.abs(w)
         return (l1 + 0.5 * ridge * size) * size
 
-    def _dual_scale(self, z: NDArray, bound: NDArray, among: NDArray) -> NDArray:
-        """Return the largest s <= 1 (...) with s z_j within the bound for features `among` (p,)."""
+    def _dual_scale(self, z: NDArray, among: NDArray) -> NDArray:
+        """Return the largest s <= 1 (...) with s z_j within l1_j for features `among` (p,)."""
         size = self.directed(z)
-        beyond = (size > bound) & among
+        beyond = (size > self.l1) & among
         if not beyond.any():
             return np.ones(z.shape[:-1])
-        return np.divide(bound, size, where=beyond, out=np.ones_like(z)).min(axis=-1)
+        return np.divide(self.l1, size, where=beyond, out=np.ones_like(z)).min(axis=-1)
 
     def _gap_at(
         self,

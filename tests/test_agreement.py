@@ -113,7 +113,10 @@ def test_strength_zero_is_least_squares_of_minimum_norm(data, cls, weighted, fit
         X = np.hstack([X, X[:, :3], X[:, 3:6] - 2 * X[:, 6:9], np.ones((len(y), 1))])
     theirs = LinearRegression(fit_intercept=fit_intercept).fit(dense(X), y, sample_weight=s)
     params = {STRENGTH[cls]: 0.0, "fit_intercept": fit_intercept}
-    for ours in fitted(cls, solvers_for(cls, sparse=sp.issparse(X)), X, y, s, **params):
+    solvers = solvers_for(cls, sparse=sp.issparse(X))
+    if data in ("wide", "dependent"):  # "svd", as "auto", takes the shortest of many minimisers
+        solvers = {"svd"} & set(solvers)
+    for ours in fitted(cls, solvers, X, y, s, **params):
         assert_same_fit(ours, theirs)
 
 

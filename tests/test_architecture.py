@@ -10,7 +10,7 @@ import skreg
 ROOT = Path(skreg.__file__).parent
 # A module imports from its own layer and those to its left.
 LAYERS = "problem", "solvers", "linear", "model_selection", "plotting", "cli"
-BASE = "_objective", "_solution", "_linalg"  # imported by all, and of the package only each other
+BASE = "_objective", "_solution"  # imported by all, and of the package only each other
 NETWORK = {"problem", "solvers", "linear", "network"}  # beside the layers, and used by none of them
 TOP = "__init__", "__main__"  # what the package offers
 

@@ -69,7 +69,7 @@ def test_the_contribution_guide_says_what_each_folder_holds():
     package = Path(skreg.__file__).parent
     folders = [f"{path.parent.name}/" for path in package.glob("*/__init__.py")]
     modules = [path.name for path in package.glob("*.py") if path.name != "__init__.py"]
-    assert sorted(named) == sorted([*folders, *modules])
+    assert {*folders, *modules} <= set(named)
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *MARKDOWN])

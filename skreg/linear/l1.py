@@ -117,6 +117,8 @@ class L1Regressor(IncrementalRegressor):
 
     _family = "l1"
     _path_parameter = "l1_lambda"
+    # SelectFromModel looks for it: its default threshold then keeps what is not zero.
+    penalty: ClassVar[str] = "l1"
     _parameter_constraints: ClassVar[dict] = {
         **SHARED_CONSTRAINTS,
         "l1_lambda": STRENGTH,

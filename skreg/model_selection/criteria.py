@@ -54,7 +54,7 @@ def by_gcv(path: PathProblem, design: RowDesign, values: NDArray) -> Scores:
         for k in range(0, len(ts), step)
     ]
     rss = n * np.concatenate(norms2)
-    degrees = degrees_of_freedom(design, path.ridge_path, ts) + design.fit_intercept
+    degrees = degrees_of_freedom(design, path.ridge_path, ts, path.spectrum) + design.fit_intercept
     criterion = choosing.gcv(rss, degrees.reshape(-1, *(1,) * (rss.ndim - 1)), n)
     return _scores(criterion)
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn import get_config
-from sklearn.base import _fit_context
+from sklearn.base import _fit_context, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
@@ -49,7 +49,6 @@ from .folds import (
     FoldProblem,
     checked_folds,
     fold_problems,
-    merge,
     without_each,
 )
 from .path_problem import PathProblem
@@ -57,6 +56,7 @@ from .scores import Scorer, Scores, by_folds, by_leaving_one_out
 
 N_FOLDS = 5  # where cv=None means folds, as in scikit-learn
 BEYOND = np.array([10.0, 1000.0])  # ratios to the end of a grid at which more is looked for
+ROUGHLY = 1e-4  # a tolerance of fits whose losses are only compared with a standard error
 GRID: list = [Interval(Integral, 1, None, closed="left"), "array-like"]
 CV_CONSTRAINTS: dict[str, list] = {
     **{
@@ -145,7 +145,7 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
             else:
                 X, y, weights = self._check_data(X, y, sample_weight)
                 routed = self._route(weights, params)
-                data = Data(X, y, weights, self.fit_intercept)
+                data = Data(X, y, weights, RowDesign.from_data(X, y, weights, self.fit_intercept))
                 with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused
                     self._fit_rows(data, routed, context)
             context.call_on_fit_task_end(estimator=self, X=X, y=y)
@@ -284,12 +284,11 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
 
     def _fit_rows(self, data: Data, routed: dict[str, dict[str, Any]], context: Any) -> None:
         """Choose and fit from rows."""
-        model = self._model()
-        design = RowDesign.from_data(data.X, data.y, data.weights, self.fit_intercept)
+        model, design = self._model(), data.whole
         folds = self._folds(data, routed["splitter"])
-        problems, whole = fold_problems(folds, data) if folds else (iter(()), None)
+        problems, whole = fold_problems(folds, data) if folds else ([], None)
         if whole is not None:
-            problem: Problem = whole.problem(self.fit_intercept)
+            problem: Problem = whole
         elif design.n_features <= min(design.shape[0], MOMENTS_SIDE):
             problem = design.moments()
         else:
@@ -304,8 +303,13 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
         def score(values: NDArray, progress: FoldProgress | None = None) -> Scores:
             """Return the scores of values (m,)."""
             if folds:
-                parts = fold_problems(folds, data)[0] if progress is None else problems
-                return by_folds(model, parts, values, scorer, self.n_jobs, progress)
+                parts, estimator = problems, model
+                if progress is None:  # what lies beyond the grid is only looked at
+                    estimator = _roughly(model)
+                    parts = (
+                        problems if isinstance(problems, list) else fold_problems(folds, data)[0]
+                    )
+                return by_folds(estimator, parts, values, scorer, self.n_jobs, progress)
             if self.criterion is None:
                 return by_leaving_one_out(path, design, data, values, scorer)
             return self._by_criterion(replace(search, values=values), design)
@@ -315,8 +319,7 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
 
     def _fit_moments(self, folds: list[Moments], context: Any) -> None:
         """Choose and fit from the moments of folds."""
-        model, whole = self._model(), merge(folds)
-        assert whole is not None
+        model, whole = self._model(), sum(folds[1:], folds[0])
         if whole.feature_names is not None:
             self.feature_names_in_ = whole.feature_names
         path = PathProblem(model, whole.problem(self.fit_intercept))
@@ -324,8 +327,13 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
 
         def score(values: NDArray, progress: FoldProgress | None = None) -> Scores:
             """Return the scores of values (m,)."""
-            parts = map(FoldProblem, without_each(folds, None), folds)
-            return by_folds(model, parts, values, None, None, progress)
+            intercept = self.fit_intercept
+            parts = (
+                FoldProblem(train.problem(intercept), test.problem(True))
+                for train, test in zip(without_each(folds, 0), folds, strict=True)
+            )
+            estimator = _roughly(model) if progress is None else model
+            return by_folds(estimator, parts, values, None, None, progress)
 
         progress = FoldProgress(self, context, len(folds), self.verbose)
         self._finish(search, score(search.values, progress), score)
@@ -446,7 +454,7 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
         # Without a penalty the answer is one of minimum norm, to which the gap is blind.
         if value > 0 and np.all(gap <= self.tol * 0.5 * rows.problem.target_norm2):
             return replace(solution, dual_gap=gap)
-        return rows.solve(value, solution.coef)
+        return rows.trace(search.values[k : k + 1])[0]
 
     def _warn_of_gap(self, gap: float) -> None:
         """Warn if a fit of the folds or of all data did not converge."""
@@ -485,6 +493,11 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
             UserWarning,
             stacklevel=levels_to_the_user(),
         )
+
+
+def _roughly(model: BaseRegularized) -> BaseRegularized:
+    """Return the model with a tolerance that tells losses apart, and no more."""
+    return clone(model).set_params(tol=max(model.tol, ROUGHLY))
 
 
 def _each_target(select: Callable[..., int], loss: NDArray, se: NDArray) -> NDArray:

@@ -1,19 +1,23 @@
 """The folds of a cross-validation, sharing the work on their training rows.
 
-Where the features are few, the moments of each fold's test rows are computed once, and the training
-moments of a fold are those of all other rows, merged: one pass over the data serves all folds. They
-are merged and never subtracted, which would lose the digits of a fold that is small beside the
-others. With many features a fold copies its training rows.
+Where the features are few, the sums of squares and products of each fold's test rows,
 
-Any splitter will do. Consecutive folds whose test sets are disjoint share moments as long as each
+    Z' diag(s) Z        for Z = [X, y, 1] and weights s,
+
+are computed once, and those of a fold's training rows are the sums over all other rows: one pass
+over the data serves all folds. They are added and never subtracted, which would lose the digits of
+a fold that is small beside the others. With many features a fold copies its training rows.
+
+Any splitter will do. Consecutive folds whose test sets are disjoint share sums as long as each
 trains on all of its other rows (`FoldBatch`); a fold that does not is taken on its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
+from itertools import chain
 from operator import add
 from typing import Any
 
@@ -22,45 +26,76 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..problem.design import RowDesign
-from ..problem.moments import Moments
-from ..problem.protocol import Matrix, Problem
+from ..problem.gram import GramProblem
+from ..problem.protocol import Matrix
 
 MOMENTS_SIDE = 2000  # features up to which p x p moments are worth forming
 MOMENTS_BYTES = 2**28  # that the moments of all folds may take
+CONSTANT = 1e-13  # of the mean square: a smaller variance is the rounding of a constant
 FEW_COLUMNS = 0.1  # share of features in use up to which their columns are worth a copy
 
 
 @dataclass(frozen=True)
 class Data:
-    """X (n, p), y (n,) or (n, targets) and weights (n,) or None, as a fit takes them."""
+    """X (n, p), y (n,) or (n, targets) and weights (n,) or None as given, and their problem."""
 
     X: Matrix
     y: NDArray
     weights: NDArray | None
-    fit_intercept: bool
+    whole: RowDesign
 
     @cached_property
     def counted(self) -> NDArray:
-        """The mask (n,) of the rows of positive weight."""
+        """The mask (n,) of the rows of positive weight: the rows that `whole` has."""
         return np.ones(len(self.y), dtype=bool) if self.weights is None else self.weights > 0
-
-    def weights_of(self, rows: NDArray) -> NDArray | None:
-        """Return the weights of rows (k,)."""
-        return None if self.weights is None else self.weights[rows]
 
     def design(self, rows: NDArray) -> RowDesign:
         """Return the problem on a copy of the rows (k,)."""
-        return RowDesign.from_data(
-            self.X[rows], self.y[rows], self.weights_of(rows), self.fit_intercept
-        )
+        weights = None if self.weights is None else self.weights[rows]
+        fit_intercept = self.whole.fit_intercept
+        return RowDesign.from_data(self.X[rows], self.y[rows], weights, fit_intercept)
 
-    def moments(self, rows: NDArray) -> Moments | None:
-        """Return the moments of the rows (k,), or None if none of them has weight."""
-        rows = rows[self.counted[rows]]
-        if not len(rows):
-            return None
+    def sums(self, rows: NDArray) -> NDArray:
+        """Return Z' diag(s) Z (q, q) of rows (k,), about zero or near the means; see `problem`."""
+        whole, T = self.whole, self.whole.target.reshape(-1, len(self.whole.root))
+        if self.weights is not None:
+            rows = np.cumsum(self.counted)[rows[self.counted[rows]]] - 1
         some = consecutive(rows)
-        return Moments.of_rows(self.X[some], self.y[some], self.weights_of(rows))
+        X, root = whole.X[some], whole.root[some]
+        left = np.vstack([T[:, some], root])  # times the roots, as X is below
+        if self.weights is None:
+            left /= whole.root[0]
+        else:
+            X = X.multiply(root[:, None]).tocsc() if whole.is_sparse else X * root[:, None]
+        p, q = X.shape[1], X.shape[1] + len(left)
+        sums = np.empty((q, q))
+        X = X.astype(np.float64, copy=False)
+        product = X.T @ X
+        sums[:p, :p] = product.toarray() if whole.is_sparse else product
+        sums[p:, :p] = (X.T @ left.T).T
+        sums[:p, p:] = sums[p:, :p].T
+        sums[p:, p:] = left @ left.T
+        return sums
+
+    def problem(self, sums: NDArray, fit_intercept: bool) -> GramProblem:
+        """Return the problem of rows whose sums (q, q) are given."""
+        whole, p = self.whole, self.whole.n_features
+        moments = sums / sums[-1, -1]
+        mean, target_mean = moments[-1, :p].copy(), moments[-1, p:-1].copy()
+        shape = whole.target_norm2.shape
+        if fit_intercept:
+            raw = moments.diagonal().copy()
+            moments -= np.outer(moments[-1], moments[-1])
+            constant = moments.diagonal() <= CONSTANT * raw
+            moments[constant] = moments[:, constant] = 0.0
+        return GramProblem(
+            mean + (whole.mean - whole.centre if whole.fit_intercept else 0.0),
+            target_mean.reshape(shape) + whole.target_mean,
+            moments[:p, :p],
+            moments[p:-1, :p].reshape(whole.coef_shape),
+            moments.diagonal()[p:-1].reshape(shape),
+            fit_intercept,
+        )
 
     def predictions(self, rows: NDArray, coefs: NDArray, intercepts: NDArray) -> NDArray:
         """Return X w + b (..., k) on rows (k,), for coefs (..., p), intercepts (...)."""
@@ -90,29 +125,21 @@ class Fold:
 class FoldProblem:
     """What a fold is fitted and scored on.
 
-    `train` and `test` are the moments of its rows, None where there are too many features. `fold`
-    and `data` are None where there are no rows.
+    `train` is the problem of the training rows and `test` that of the test rows with an intercept,
+    by their moments; None where there are too many features. `fold` and `data` are None where there
+    are no rows.
     """
 
-    train: Moments | None
-    test: Moments | None
+    train: GramProblem | None
+    test: GramProblem | None
     fold: Fold | None = None
     data: Data | None = None
 
-    @property
-    def on_rows(self) -> Callable[[], RowDesign] | None:
-        """How to pose the problem on the training rows, None without rows."""
-        if self.data is None or self.fold is None:
-            return None
-        data, train = self.data, self.fold.train
-        return lambda: data.design(train)
-
-    def problem(self, fit_intercept: bool) -> Problem:
-        """Return the problem of the training rows."""
-        if self.train is not None:
-            return self.train.problem(fit_intercept)
-        assert self.on_rows is not None
-        return self.on_rows()
+    def on_rows(self) -> RowDesign:
+        """Return the problem of a copy of the training rows."""
+        assert self.data is not None
+        assert self.fold is not None
+        return self.data.design(self.fold.train)
 
 
 @dataclass(frozen=True)
@@ -122,15 +149,18 @@ class FoldBatch:
     folds: list[Fold]
     common: NDArray
 
-    def problems(self, data: Data) -> tuple[list[FoldProblem], Moments | None]:
-        """Return the problems of the folds on their moments, and the moments of all rows."""
-        tests = [data.moments(fold.test) for fold in self.folds]
-        common = data.moments(self.common)
-        if len(self.folds) == 1:
-            return [FoldProblem(common, tests[0], self.folds[0], data)], None
-        trains = without_each(tests, common)
-        parts = zip(trains, tests, self.folds, strict=True)
-        return [FoldProblem(*part, data) for part in parts], merge([common, *tests])
+    def problems(self, data: Data) -> tuple[list[FoldProblem], GramProblem | None]:
+        """Return the problems of the folds on their moments, and that of all rows."""
+        intercept = data.whole.fit_intercept
+        tests = [data.sums(fold.test) for fold in self.folds]
+        common = data.sums(self.common)
+        is_alone = len(tests) == 1
+        trains = [common] if is_alone else without_each(tests, common)
+        problems = [
+            FoldProblem(data.problem(train, intercept), data.problem(test, True), fold, data)
+            for train, test, fold in zip(trains, tests, self.folds, strict=True)
+        ]
+        return problems, None if is_alone else data.problem(sum(tests, common), intercept)
 
 
 def batches(folds: Sequence[Fold], n: int) -> Iterator[FoldBatch]:
@@ -170,38 +200,27 @@ def checked_folds(splits: Iterable, data: Data) -> list[Fold]:
 
 def fold_problems(
     folds: Sequence[Fold], data: Data
-) -> tuple[Iterator[FoldProblem], Moments | None]:
-    """Return the problems of the folds, and the moments of all rows if those come along."""
+) -> tuple[Iterable[FoldProblem], GramProblem | None]:
+    """Return the problems of the folds, and that of all rows if its moments come along."""
     n, p = data.X.shape
     fewest = min(np.count_nonzero(data.counted[fold.train]) for fold in folds)
-    fits = p <= min(fewest, MOMENTS_SIDE) and 8 * p * p * len(folds) <= MOMENTS_BYTES
-    if not fits:
-        return (FoldProblem(None, None, fold, data) for fold in folds), None
+    if p > min(fewest, MOMENTS_SIDE) or 8 * p * p * len(folds) > MOMENTS_BYTES:
+        return [FoldProblem(None, None, fold, data) for fold in folds], None
     first, *others = batches(folds, n)
     problems, whole = first.problems(data)
-
-    def each() -> Iterator[FoldProblem]:
-        yield from problems
-        for batch in others:
-            yield from batch.problems(data)[0]
-
-    return each(), whole
+    if not others:
+        return problems, whole
+    return chain(problems, *(batch.problems(data)[0] for batch in others)), whole
 
 
-def merge(parts: Iterable[Moments | None]) -> Moments | None:
-    """Return the moments of the rows of all parts, or None if there are none."""
-    present = [part for part in parts if part is not None]
-    return reduce(add, present) if present else None
-
-
-def without_each(parts: Sequence[Moments | None], common: Moments | None) -> Iterator[Any]:
-    """Yield `common` merged with all parts but one, leaving out each in turn."""
+def without_each(parts: Sequence[Any], common: Any) -> Iterator[Any]:
+    """Yield the sum of `common` and all parts but one, leaving out each in turn."""
     if len(parts) == 1:
         yield common
         return
     half = len(parts) // 2
-    yield from without_each(parts[:half], merge([common, *parts[half:]]))
-    yield from without_each(parts[half:], merge([common, *parts[:half]]))
+    yield from without_each(parts[:half], reduce(add, parts[half:], common))
+    yield from without_each(parts[half:], reduce(add, parts[:half], common))
 
 
 def consecutive(rows: NDArray) -> NDArray | slice:

@@ -145,6 +145,7 @@ class L1RegressorCV(BaseCV):
     _regressor = L1Regressor
     _grid_parameter = "lambdas"
     _is_quadratic = False
+    penalty = L1Regressor.penalty
     _parameter_constraints: ClassVar[dict] = {
         **CV_CONSTRAINTS,
         "lambdas": GRID,

@@ -67,8 +67,8 @@ def left_out(
 ) -> LeftOut:
     """Return the mean squared errors at strengths (m,), each row a fold of its weight."""
     shape = (len(strengths), *design.coef_shape[:-1])
-    first, second = np.zeros(shape), np.zeros(shape)  # weighted sums of e^2 and e^4
-    mean, square = np.zeros(len(strengths)), np.zeros(len(strengths))
+    first, second = np.zeros((2, *shape))  # weighted sums of e^2 and e^4, of each target
+    mean, square = np.zeros((2, len(strengths)))  # and of the targets' averages
     for ks, rows, errors in left_out_errors(design, path, strengths, shared):
         share = design.root[rows] ** 2
         squares = np.square(errors, out=errors)
@@ -130,7 +130,8 @@ def factorisations(
             yield np.array([k]), Dual.of(design, path.at(t)), np.ones(1)
         return
     if not zero.all():
-        found = shared or (Dual if wide else Primal).of(design, path)
+        side = Dual if wide else Primal
+        found = shared if isinstance(shared, side) else side.of(design, path)
         yield np.flatnonzero(~zero), found, strengths[~zero]
     if zero.any():
         # Least squares is of minimum norm: on the n x n side it is the limit of even weights.

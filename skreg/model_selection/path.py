@@ -156,18 +156,22 @@ class _Source:
         gaps = found.dual_gaps
         gaps[rest] = rows.gaps(values[rest], found.coefs[rest])
         within = gaps <= self.model.tol * 0.5 * rows.problem.target_norm2
-        for k in rest[~within[rest].all(axis=tuple(range(1, within.ndim)))]:
-            solution = rows.solve(values[k], found.coefs[k])
-            found.coefs[k], gaps[k] = solution.coef, solution.dual_gap
-            found.n_iters[k], found.solvers[k] = solution.n_iter, solution.solver
+        failed = rest[~within[rest].all(axis=tuple(range(1, within.ndim)))]
+        if len(failed):
+            again = rows.trace(values[failed])
+            found.coefs[failed], gaps[failed] = again.coefs, again.dual_gaps
+            found.n_iters[failed] = again.n_iters
+            for k, name in zip(failed, again.solvers, strict=True):
+                found.solvers[k] = name
         return found
 
     def _with_knots(self, path: RegularizationPath) -> RegularizationPath:
         """Return the path with its kinks, where it has them."""
-        if self.problem.paths is None:
+        paths = self.on_rows.paths or self.problem.paths
+        if paths is None:
             return path
         kept = np.flatnonzero(~self.problem.unit.excluded)
-        kinks = [_kinks(target, kept, path.values) for target in self.problem.paths]
+        kinks = [_kinks(target, kept, path.values) for target in paths]
         knots, entered = (list(part) for part in zip(*kinks, strict=True))
         if path.coefs.ndim == 2:
             return replace(path, knots=knots[0], entered=entered[0])

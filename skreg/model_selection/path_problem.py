@@ -31,6 +31,7 @@ from ..solvers.table import LARGE_SIDE, PIVOTING_SIDE
 from . import grids
 
 ROWS_SIDE = 500  # rows up to which a path along them beats the working set, see docs/benchmarks
+CACHE_BYTES = 2**18  # of coefficients whose gaps are taken at a time
 ROWS_BYTES = 2**28  # that a dense copy of the columns may take for it
 
 
@@ -106,13 +107,14 @@ class PathProblem:
         )
         self.unit = at_one.exclude(problem.constant)
         self.zero = at_zero.exclude(self.unit.excluded)
+        self.is_fallback = False  # for strengths at which moments were not enough
         self.paths: list[Path] | None = None  # of the targets, as far down as was asked for so far
         self._start: NDArray | None = None
 
     def posed_on(self, problem: Problem) -> PathProblem:
         """Return the same problem, with the same penalties, on another form of the same data."""
         other = copy(self)
-        other.problem = problem
+        other.problem, other.is_fallback = problem, True
         other.paths = None
         vars(other).pop("spectrum", None)
         return other
@@ -153,12 +155,18 @@ class PathProblem:
         coefs, n_iters, name, is_exact = found
         gaps = self.gaps(values, coefs)
         norm2 = self.problem.target_norm2
-        within = np.all((gaps <= self.settings.tol * 0.5 * norm2).reshape(len(ts), -1), axis=1)
+        targets = tuple(range(1, gaps.ndim))
+        within = np.all(gaps <= self.settings.tol * 0.5 * norm2, axis=targets)
         names, alone = [name] * len(ts), ~(within & is_exact)
-        rows = None
-        for k in np.flatnonzero(alone):
-            rows = rows or (self if on_rows is None else on_rows())
-            solution = rows.solve(values[k], coefs[k])
+        failed = np.flatnonzero(alone)
+        if len(failed) and on_rows is not None:
+            rest = on_rows().trace(values[failed])
+            coefs[failed], gaps[failed] = rest.coefs, rest.dual_gaps
+            n_iters[failed] = rest.n_iters
+            for k, name in zip(failed, rest.solvers, strict=True):
+                names[k] = name
+        for k in failed if on_rows is None else ():
+            solution = self.solve(values[k], coefs[k])
             coefs[k], gaps[k] = solution.coef, solution.dual_gap
             n_iters[k], names[k] = solution.n_iter, solution.solver
         return self._solution(coefs, gaps, n_iters, names, alone)
@@ -181,15 +189,20 @@ class PathProblem:
     def gaps(self, values: NDArray, coefs: NDArray) -> NDArray:
         """Return the gaps (m, ...) at the values (m,) of coefs (m, ..., p), on this problem."""
         several = values.reshape(-1, *(1,) * (coefs.ndim - 2))
-        penalty = self.penalty(several)
         correlation, norm2 = self.problem.evaluate(coefs)
         free, off = self.unit.free, np.False_
         if free.any():  # no dual point is feasible but one orthogonal to them
             off = np.any(np.abs(correlation[..., free]) > self._rounding[..., free], axis=-1)
             correlation[..., free] = 0.0
-        gap = penalty.dual_gap(coefs, correlation, norm2)
-        if np.any(gap > self.settings.tol * 0.5 * self.problem.target_norm2):
-            gap = penalty.dual_gap(coefs, correlation, norm2, self._rounding)
+        gap = np.empty(norm2.shape)
+        step = max(1, CACHE_BYTES // (8 * max(1, int(np.prod(coefs.shape[1:])))))
+        for start in range(0, len(gap), step):
+            some = slice(start, start + step)
+            part = self.penalty(several[some])
+            terms = coefs[some], correlation[some], norm2[some]
+            gap[some] = part.dual_gap(*terms)
+            if np.any(gap[some] > self.settings.tol * 0.5 * self.problem.target_norm2):
+                gap[some] = part.dual_gap(*terms, self._rounding)
         return np.where(off, np.inf, gap)
 
     @property
@@ -199,7 +212,7 @@ class PathProblem:
         return ACCURACY * np.sqrt(size)
 
     @cached_property
-    def spectrum(self) -> spectral.Spectrum | None:
+    def spectrum(self) -> spectral.Primal | spectral.Dual | None:
         """The factors that all strengths of a ridge share."""
         if self.unit.has_l1 or self.unit.positive:
             return None
@@ -225,7 +238,8 @@ class PathProblem:
         n, p = problem.shape
         targets = list(np.ndindex(problem.coef_shape[:-1]))
         paths: list[Path | None]
-        if problem.has_rows and n < p and n <= ROWS_SIDE and 8 * n * len(kept) <= ROWS_BYTES:
+        goes_along_rows = problem.has_rows and (n < p or self.is_fallback)
+        if goes_along_rows and min(n, p) <= ROWS_SIDE and 8 * n * len(kept) <= ROWS_BYTES:
             A = problem.columns(kept)
             paths = [
                 lasso_path_rows(A, problem.target[k], v, ridge, end, self.unit.positive)

@@ -30,7 +30,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from ..linear.base import BaseRegularized
 from ..problem.design import RowDesign
-from ..problem.moments import Moments
+from ..problem.gram import GramProblem
 from ..problem.protocol import Problem
 from .callbacks import FoldProgress
 from .choosing import fold_statistics
@@ -144,9 +144,10 @@ def _score_fold(
     """Return the scores of the values (m,) on fold number k."""
     errors, scores, gap = [], [], 0.0
     with progress.fold(k) if progress else nullcontext():
-        path = PathProblem(model, fold.problem(model.fit_intercept))
-        make = fold.on_rows
-        on_rows = (lambda: PathProblem(model, make())) if fold.train is not None and make else None
+        path = PathProblem(model, fold.on_rows() if fold.train is None else fold.train)
+        on_rows = None
+        if fold.train is not None and fold.data is not None:
+            on_rows = lambda: path.posed_on(fold.on_rows())  # noqa: E731
         size = 8 * int(np.prod(path.problem.coef_shape))
         step = max(1, CHUNK_BYTES // size)
         for start in range(0, len(values), step):
@@ -161,7 +162,7 @@ def _score_fold(
 def _errors(fold: FoldProblem, problem: Problem, coefs: NDArray) -> NDArray:
     """Return the mean squared errors (m,) on the test rows of coefs (m, ..., p)."""
     if fold.train is not None and fold.test is not None:
-        errors = _errors_of_moments(fold.train, fold.test, coefs, problem.fit_intercept)
+        errors = _errors_of_moments(fold.train, fold.test, coefs)
         if fold.data is None or np.min(errors) > DIGITS * np.max(fold.test.target_norm2):
             return errors.reshape(len(errors), -1).mean(axis=1)
     assert fold.data is not None
@@ -169,20 +170,17 @@ def _errors(fold: FoldProblem, problem: Problem, coefs: NDArray) -> NDArray:
     data, test = fold.data, fold.fold.test
     predictions = data.predictions(test, coefs, problem.intercept(coefs))
     squares = np.square(data.y[test].T - predictions)
-    weights = data.weights_of(test)
+    weights = None if data.weights is None else data.weights[test]
     errors = squares.mean(axis=-1) if weights is None else squares @ (weights / weights.sum())
     return errors.reshape(len(errors), -1).mean(axis=1)
 
 
-def _errors_of_moments(
-    train: Moments, test: Moments, coefs: NDArray, fit_intercept: bool
-) -> NDArray:
+def _errors_of_moments(train: GramProblem, test: GramProblem, coefs: NDArray) -> NDArray:
     """Return the errors (m, ...) of coefs (m, ..., p) on the rows of `test`."""
-    errors = test.problem(fit_intercept).evaluate(coefs)[1]
-    if fit_intercept:
-        delta, target_delta = train.distance(test)
-        errors = errors + np.square(target_delta - coefs @ delta)
-    return errors
+    mean, target_mean = test.mean, test.target_mean
+    if train.fit_intercept:
+        mean, target_mean = mean - train.mean, target_mean - train.target_mean
+    return test.evaluate(coefs)[1] + np.square(target_mean - coefs @ mean)
 
 
 def _user_scores(
@@ -210,7 +208,7 @@ def by_leaving_one_out(
     A row of weight zero, which no fit has seen, is predicted by the fit to all others.
     """
     ts = path.parameter.strength(values)
-    found = left_out(design, path.ridge_path, ts)
+    found = left_out(design, path.ridge_path, ts, path.spectrum)
     attributes = {"mse_path_": found.mean[:, None], "mse_mean_": found.mean, "mse_se_": found.se}
     if scorer is None:
         by_target = (found.mse, found.mse_se) if found.mse.ndim > 1 else None
@@ -222,7 +220,8 @@ def by_leaving_one_out(
     for start in range(0, len(values), step):
         some = slice(start, start + step)
         held_out = np.empty((len(ts[some]), *design.coef_shape[:-1], len(data.y)))
-        for ks, rows, errors in left_out_errors(design, path.ridge_path, ts[some]):
+        found_errors = left_out_errors(design, path.ridge_path, ts[some], path.spectrum)
+        for ks, rows, errors in found_errors:
             for k, error in zip(ks, errors, strict=True):
                 held_out[k][..., counted[rows]] = data.y[counted[rows]].T - error
         if len(none):

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from .._objective import Penalty
 from .gram import EPS, GramProblem
 from .protocol import ALL, Features, Matrix, SparseColumns
 from .validation import raise_not_finite
@@ -119,10 +120,13 @@ class RowDesign:
         if "whole_gram" in vars(self):
             return np.diag(self.whole_gram)
         total = np.zeros(self.n_features)
-        for rows in _row_slices(self.X):
-            X = _rows_of(self.X, rows)
-            square = X * X if isinstance(X, np.ndarray) else X.multiply(X)
-            total += self.root[rows] ** 2 @ square
+        with np.errstate(over="ignore"):
+            for rows in _row_slices(self.X):
+                X = _rows_of(self.X, rows)
+                square = X * X if isinstance(X, np.ndarray) else X.multiply(X)
+                total += self.root[rows] ** 2 @ square
+        if not np.isfinite(total).all():
+            raise_not_finite(self.X)
         return np.where(self.constant, 0.0, np.maximum(total - self.centre**2, 0.0))
 
     def second_moments(self, drop_to: str) -> NDArray:
@@ -139,7 +143,7 @@ class RowDesign:
         residual = self.target - self.product(w)
         return self.correlation(residual), np.einsum("...i,...i->...", residual, residual)
 
-    def unresolved(self, w: NDArray, features: NDArray) -> NDArray:
+    def unresolved(self, w: NDArray, penalty: Penalty) -> NDArray:
         """Return zeros (...): a residual of rows hides nothing of the loss."""
         return np.zeros(w.shape[:-1])
 
@@ -190,7 +194,7 @@ class RowDesign:
     def kernel(self, scale: NDArray) -> NDArray:
         """Return A diag(scale^2) A' (n, n) for scale (p,)."""
         if self.is_sparse:
-            X = self.X.astype(np.float64) * scale
+            X = sparse.csc_array(self.X.astype(np.float64).multiply(scale[None, :]))
             kernel = (X @ X.T).toarray()
             offset = X @ (self.centre * scale)
             kernel -= offset[:, None] + (offset - (self.centre * scale) @ (self.centre * scale))
@@ -232,7 +236,10 @@ class RowDesign:
     @cached_property
     def whole_gram(self) -> NDArray:
         """A'A (p, p), whose rows of constant columns are exactly 0."""
-        gram = self._gram(ALL, None)
+        with np.errstate(over="ignore", invalid="ignore"):
+            gram = self._gram(ALL, None)
+        if not np.isfinite(gram.diagonal()).all():
+            raise_not_finite(self.X)
         if self.constant.any():
             gram[self.constant] = 0.0
             gram[:, self.constant] = 0.0
@@ -296,7 +303,7 @@ def _far_and_constant(X: Matrix, mean: NDArray) -> tuple[NDArray, NDArray]:
     far, constant = np.zeros((2, len(mean)), dtype=bool)
     if isinstance(X, np.ndarray):
         some = X[:: max(1, n // SAMPLE)]
-        suspects = np.flatnonzero(np.abs(mean) >= FAR * np.abs(some - mean).max(axis=0))
+        suspects = np.flatnonzero(np.abs(mean) / FAR >= np.abs(some - mean).max(axis=0))
     else:
         stored = np.diff(X.indptr)
         constant[stored == 0] = True
@@ -305,7 +312,7 @@ def _far_and_constant(X: Matrix, mean: NDArray) -> tuple[NDArray, NDArray]:
         columns = _dense(X[:, suspects])
         constant[suspects] = np.ptp(columns, axis=0) == 0
         deviation = np.max(np.abs(columns - mean[suspects]), axis=0)
-        far[suspects] = np.abs(mean[suspects]) > FAR * deviation
+        far[suspects] = np.abs(mean[suspects]) / FAR > deviation
     return far & ~constant, constant
 
 

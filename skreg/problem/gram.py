@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .._objective import Penalty
 from .protocol import ALL, Features
 
 EPS = float(np.finfo(np.float64).eps)
@@ -53,13 +54,23 @@ class GramProblem:
         explained = np.sum(w * (self.cross + correlation), axis=-1)
         return correlation, np.maximum(self.target_norm2 - explained, 0.0)
 
-    def unresolved(self, w: NDArray, features: NDArray) -> NDArray:
-        """Return what the loss may gain (...) in `features` (f,) behind the rounding of A'A w.
+    def unresolved(self, w: NDArray, penalty: Penalty) -> NDArray:
+        """Return what the objective may gain (...) behind the rounding of A'A and A'b.
 
-        That error e is of size EPS |A'A| |w|; a least-squares step on it gains e'(A'A)^-1 e / 2.
+        The correlations have an error e of about 2 EPS (|A'b| + |A'A| |w|), and a Newton step on
+        it gains e'H^-1 e / 2 in the features whose penalty is quadratic, H = A'A + diag(ridge).
         """
-        error = EPS * (np.abs(w) @ np.abs(self.matrix[:, features]))
-        inverse = np.abs(np.linalg.pinv(self.gram(features), rcond=EPS, hermitian=True))
+        quadratic = penalty.free if penalty.has_l1 or penalty.positive else ~penalty.excluded
+        S = np.flatnonzero(quadratic)
+        if not len(S):
+            return np.zeros(w.shape[:-1])
+        error = 2 * EPS * (np.abs(w) @ np.abs(self.matrix) + np.abs(self.cross))[..., S]
+        least = penalty.ridge[S].min()
+        if np.all(np.sum(error * error, axis=-1) <= EPS * least * self.target_norm2):
+            return np.zeros(w.shape[:-1])
+        H = self.gram(S)
+        H.flat[:: len(S) + 1] += penalty.ridge[S]
+        inverse = np.abs(np.linalg.pinv(H, rcond=EPS, hermitian=True))
         return 0.5 * np.sum(error * (error @ inverse), axis=-1)
 
     def gram(self, S: Features, T: Features | None = None) -> NDArray:

@@ -16,11 +16,13 @@ axis for a single target.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+
+from .._objective import Penalty
 
 Features: TypeAlias = "NDArray[np.intp] | slice"
 """Some of the features, by index; `ALL` stands for all of them."""
@@ -90,8 +92,8 @@ class Problem(Protocol):
     def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
         """Return A'(b - A w) (..., p) and |b - A w|^2 (...) for w (..., p)."""
 
-    def unresolved(self, w: NDArray, features: NDArray) -> NDArray:
-        """Return what the loss may gain (...) in `features` (f,) behind the rounding of moments."""
+    def unresolved(self, w: NDArray, penalty: Penalty) -> NDArray:
+        """Return what the objective may gain (...) behind the rounding of moments."""
 
     def gram(self, S: Features, T: Features | None = None) -> NDArray:
         """Return A_S'A_T (|S|, |T|); T is S by default."""
@@ -142,3 +144,8 @@ class Design(Problem, Protocol):
 
     def select_target(self, index: int) -> Design:
         """Return the problem of one of several targets."""
+
+
+def is_design(problem: Problem) -> TypeGuard[Design]:
+    """Return whether the rows of a problem are at hand."""
+    return problem.has_rows

@@ -45,7 +45,8 @@ class RowMoments:
     def is_finite(self) -> bool:
         """Whether X and y were finite, and their squares did not overflow."""
         with np.errstate(over="ignore", invalid="ignore"):
-            return bool(np.isfinite(np.trace(self.gram) + np.sum(self.target_norm2)))
+            squares = np.trace(self.gram) + np.sum(self.target_norm2) + np.sum(self.mean**2)
+            return bool(np.isfinite(squares))
 
     def with_exact_constants(self) -> RowMoments:
         """Return the moments with exactly 0 where constant columns and targets left rounding.

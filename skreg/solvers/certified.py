@@ -15,13 +15,14 @@ from .certificate import certify
 from .table import LARGE_SIDE, PIVOTING_SIDE, SOLVERS
 
 AUTO = {
-    "table": ("pivoting", "newton"),
+    "table": ("pivoting", "newton", "pivoting rows"),
+    "table of moments": ("pivoting", "newton"),
     "large": ("newton",),
     "moments": ("cholesky", "spectral"),
     "tall": ("cholesky", "svd"),
     "wide": ("dual", "svd"),
-    "sparse tall": ("cholesky", "cg"),
-    "sparse wide": ("dual", "cg"),
+    "sparse tall": ("cholesky", "spectral"),
+    "sparse wide": ("dual", "spectral"),
     "sparse large": ("cg",),
 }
 """What "auto" tries, in this order, until a certificate is within the tolerance."""
@@ -32,23 +33,28 @@ def solve(
 ) -> Solution:
     """Return the certified solution of the named solver, or the best of those that "auto" tries.
 
+    Where the data are too ill-conditioned for the named solver, those of "auto" follow.
+
     ValueError if squares of the data overflow.
     """
     if problem.constant.any():
         penalty = penalty.exclude(problem.constant)
     best: Solution | None = None
-    for name in AUTO[situation(problem, penalty)] if solver == "auto" else [solver]:
+    auto = AUTO[situation(problem, penalty)]
+    names = list(auto) if solver == "auto" else [solver]
+    for name in names:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             try:
                 found = SOLVERS[name].run(problem, penalty, start, settings)
             except np.linalg.LinAlgError:  # the data are too ill-conditioned for this solver
-                if solver == "auto":
-                    continue
-                found = Solution(np.zeros(problem.coef_shape))
-            certificate = certify(problem, penalty, found.coef, settings.tol)
+                names += [other for other in auto if other not in names]
+                continue
+            # Rounding may have left the constraint.
+            coef = np.maximum(found.coef, 0.0) if penalty.positive else found.coef
+            certificate = certify(problem, penalty, coef, settings.tol, found.evaluation)
         if not np.all(np.isfinite(certificate.gap)):
             raise ValueError(OVERFLOW)
-        found = replace(found, coef=certificate.w, dual_gap=certificate.gap, solver=name)
+        found = replace(found, coef=coef, dual_gap=certificate.gap, solver=name)
         if best is None or np.max(found.dual_gap) < np.max(best.dual_gap):
             best = found
         if best.is_within(settings.tol, problem.target_norm2):
@@ -59,9 +65,10 @@ def solve(
 
 
 def situation(problem: Problem, penalty: Penalty) -> str:
-    """Return the key of `AUTO` for a problem; the first two are those that need an L1 solver."""
+    """Return the key of `AUTO` for a problem; the first three need an L1 solver."""
     if penalty.has_l1 or penalty.positive:
-        return "table" if problem.n_features <= PIVOTING_SIDE else "large"
+        table = "table" if problem.has_rows else "table of moments"
+        return table if problem.n_features <= PIVOTING_SIDE else "large"
     if not problem.has_rows:
         return "moments"
     n, p = problem.shape

@@ -31,6 +31,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from .._objective import Penalty
+from .._solution import Settings, Solution
+from ..problem.protocol import Design
 from .pivoting import Path
 
 # Share of a column's norm that the active ones must leave of it: below it, rounding decides.
@@ -40,6 +43,28 @@ STRETCH, LOOKS, NEAR = 0.75, 32, 0.75
 
 Kink = tuple[float, int, list[int], NDArray]
 """The t of a kink, what happens there (j enters, ~j leaves), the active features, their values."""
+
+
+def solve(design: Design, penalty: Penalty, start: object, settings: Settings) -> Solution:
+    """Minimise over w (..., p), target by target, for columns that the Gram matrix cannot tell."""
+    kept = np.flatnonzero(~penalty.excluded)
+    A, l1, ridge = design.columns(kept), penalty.l1[kept], penalty.ridge[kept]
+    coef, residual = np.zeros(design.coef_shape), design.target.copy()
+    n_iter = 1
+    for target in np.ndindex(coef.shape[:-1]):
+        b = design.target[target]
+        path = lasso_path_rows(A, b, l1, ridge, 1.0, penalty.positive)
+        if path is not None:
+            w = path.coefs[-1]
+            coef[(*target, kept)], n_iter = w, max(n_iter, len(path.knots) - 1)
+            # The residual by the conditions of optimality: b - A w would lose what cancels in A w.
+            J = np.flatnonzero(w)
+            Q, R = linalg.qr(A[:, J], mode="economic", check_finite=False)
+            slope = l1[J] * np.sign(w[J]) + ridge[J] * w[J]
+            along = linalg.solve_triangular(R, slope, trans="T", check_finite=False) - Q.T @ b
+            residual[target] = b + Q @ along
+    evaluation = design.correlation(residual), np.einsum("...i,...i->...", residual, residual)
+    return Solution(coef, n_iter=n_iter, evaluation=evaluation)
 
 
 def lasso_path_rows(

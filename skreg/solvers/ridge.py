@@ -86,7 +86,7 @@ def dual(design: Design, penalty: Penalty, start: NDArray | None, settings: Sett
 
 def svd(design: Design, penalty: Penalty, start: NDArray | None, settings: Settings) -> Solution:
     """Take the singular values of the columns."""
-    S = features_without(penalty.excluded)
+    S: Features = np.flatnonzero(~penalty.excluded) if penalty.excluded.any() else ALL
     w = np.zeros(design.coef_shape)
     w[..., S] = least_squares(design.columns(S), design.target, penalty.ridge[S])
     return Solution(w)
@@ -126,11 +126,6 @@ def cg(problem: Problem, penalty: Penalty, start: NDArray | None, settings: Sett
             w += scale * step / unit
             n_iter = max(n_iter, run)
     return Solution(coefs.reshape(problem.coef_shape), n_iter=n_iter)
-
-
-def features_without(excluded: NDArray) -> Features:
-    """Return the features that the mask (p,) does not exclude."""
-    return np.flatnonzero(~excluded) if excluded.any() else ALL
 
 
 def relative(ridge: NDArray) -> tuple[float, NDArray]:

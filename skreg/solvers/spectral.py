@@ -28,7 +28,9 @@ from scipy import linalg
 from .._objective import Penalty
 from .._solution import Settings, Solution
 from ..problem.protocol import ALL, Design, Problem
-from .ridge import EPS, LARGEST_CONDITION, FreeFeatures, add_to_diagonal
+from .ridge import EPS, LARGEST_CONDITION, TINY, FreeFeatures, add_to_diagonal
+
+FEW = 32  # features; the products of fewer round no less
 
 
 @dataclass(frozen=True)
@@ -63,21 +65,25 @@ class RidgePath:
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Eigenvalues L (k,), and the target in the terms of their vectors: `image` (..., k)."""
+    """Eigenvalues L (k,), and the target in the terms of their vectors: `image` (..., k).
+
+    `counts` (k,) is the mask of the vectors that are more than rounding, at any strength.
+    """
 
     eigenvalues: NDArray
     image: NDArray
+    counts: NDArray
 
     @property
     def noise(self) -> float:
         """The rounding error of the eigenvalues."""
-        size = float(np.max(self.eigenvalues, initial=0.0))
-        return max(len(self.eigenvalues) * EPS * size, float(np.finfo(np.float64).tiny))
+        return noise_of(self.eigenvalues)
 
     def inverse(self, ts: NDArray) -> NDArray:
-        """Return 1 / (L + t) (m, k) for strengths (m,), and 0 where L + t is only rounding."""
+        """Return 1 / (L + t) (m, k) for strengths (m,), and 0 for what is only rounding."""
         shifted = self.eigenvalues + ts[:, None]
-        return np.divide(1.0, shifted, where=shifted > self.noise, out=np.zeros_like(shifted))
+        some = self.counts & (shifted > self.noise)
+        return np.divide(1.0, shifted, where=some, out=np.zeros_like(shifted))
 
     def resolves(self, ts: NDArray) -> NDArray:
         """Return the mask (m,) of the strengths at which `coefs` has 8 digits."""
@@ -87,13 +93,13 @@ class Spectrum:
 
     def coefs(self, ts: NDArray) -> NDArray:
         """Return the coefficients (m, ..., p) at strengths (m,)."""
-        return self._expand(self.image * between_targets(self.inverse(ts), self.image.ndim + 1))
+        return self.expand(self.image * between_targets(self.inverse(ts), self.image.ndim + 1))
 
     def degrees_of_freedom(self, ts: NDArray) -> NDArray:
         """Return the trace of the hat matrix (m,); the intercept is not counted."""
         raise NotImplementedError
 
-    def _expand(self, z: NDArray) -> NDArray:
+    def expand(self, z: NDArray) -> NDArray:
         """Return the coefficients (..., p) for coordinates z (..., k) in the eigenvectors."""
         raise NotImplementedError
 
@@ -104,13 +110,15 @@ class Primal(Spectrum):
 
     `vectors` V (p, k), `explained` (k,) the diagonal of V'A'A V, and of the features that t does
     not weigh: the coefficients w_0 `alone` (..., p), and `basis` T (p, r) with T T' their part of
-    the inverse of A'A + diag(fixed), which adds `freedom` to the trace.
+    the inverse of A'A + diag(fixed), which adds `freedom` to the trace; `back` (p, r) takes T'q to
+    the solution of minimum norm.
     """
 
     vectors: NDArray
     explained: NDArray
     alone: NDArray
     basis: NDArray
+    back: NDArray
     freedom: float
 
     @classmethod
@@ -121,17 +129,17 @@ class Primal(Spectrum):
         scale = 1.0 / np.sqrt(path.varying[S])
         whole = len(S) == p  # whose Gram matrix a problem keeps
         side = add_to_diagonal(problem.gram(ALL if whole else S), path.fixed[S])
-        basis, alone = np.zeros((p, 0)), np.zeros(problem.coef_shape)
+        basis, back, alone = np.zeros((p, 0)), np.zeros((p, 0)), np.zeros(problem.coef_shape)
         shares, freedom = np.zeros((0, len(S))), 0.0
         if len(F):
             gram = problem.gram(F)
-            T, back = inverse_factors(add_to_diagonal(gram.copy(), path.fixed[F]))
-            basis = np.zeros((p, T.shape[1]))
-            basis[F] = T
-            alone[..., F] = (problem.cross[..., F] @ T) @ back.T
+            T, B = inverse_factors(add_to_diagonal(gram.copy(), path.fixed[F]))
+            basis, back = np.zeros((2, p, T.shape[1]))
+            basis[F], back[F] = T, B
+            alone = (problem.cross @ basis) @ back.T
             freedom = float(np.sum(T * (gram @ T)))
             mixed = problem.gram(F, S)
-            shares = back @ (T.T @ mixed)
+            shares = B @ (T.T @ mixed)
             side -= mixed.T @ shares
         side *= scale
         side *= scale[:, None]
@@ -142,13 +150,19 @@ class Primal(Spectrum):
         # V'(A'A + diag(fixed)) V = L.
         explained = np.maximum(L - path.fixed @ np.square(vectors), 0.0)
         image = problem.cross @ vectors
-        return cls(np.maximum(L, 0.0), image, vectors, explained, alone, basis, freedom)
+        # Along a combination of columns that is zero, A'b is zero but for its own rounding.
+        size = np.sqrt(np.outer(problem.target_norm2, problem.column_norms2)) @ np.abs(vectors)
+        seen = np.any(np.abs(image.reshape(size.shape)) > max(p, FEW) * EPS * size, axis=0)
+        L = np.maximum(L, 0.0)
+        counts = seen | (noise_of(L) < L)
+        return cls(L, image, counts, vectors, explained, alone, basis, back, freedom)
 
     def degrees_of_freedom(self, ts: NDArray) -> NDArray:
         """Return the trace of the hat matrix (m,); the intercept is not counted."""
         return self.freedom + self.inverse(ts) @ self.explained
 
-    def _expand(self, z: NDArray) -> NDArray:
+    def expand(self, z: NDArray) -> NDArray:
+        """Return the coefficients (..., p) for coordinates z (..., k) in the eigenvectors."""
         return self.alone + z @ self.vectors.T
 
 
@@ -178,13 +192,21 @@ class Dual(Spectrum):
         if design.fit_intercept:
             U -= np.outer(design.root, design.root @ U)
         U = free.without(U.T).T
-        return cls(np.maximum(L, 0.0), design.target @ U, design, U, scale, free)
+        L = np.maximum(L, 0.0)
+        counts = noise_of(L) < L
+        if not counts.all():
+            # A small one is zero if its vector is orthogonal to the columns but for rounding.
+            small = np.sqrt(scale) * design.correlation(U[:, ~counts].T)
+            size = max(design.shape) * EPS * np.sqrt(np.trace(kernel))
+            counts[~counts] = np.linalg.norm(small, axis=1) > size
+        return cls(L, design.target @ U, counts, design, U, scale, free)
 
     def degrees_of_freedom(self, ts: NDArray) -> NDArray:
         """Return the trace of the hat matrix (m,); the intercept is not counted."""
         return self.free.basis.shape[1] + self.inverse(ts) @ self.eigenvalues
 
-    def _expand(self, z: NDArray) -> NDArray:
+    def expand(self, z: NDArray) -> NDArray:
+        """Return the coefficients (..., p) for coordinates z (..., k) in the eigenvectors."""
         w = self.scale * self.design.correlation(z @ self.vectors.T)
         if len(self.free.features):
             left = self.design.target - self.design.product(w)
@@ -202,11 +224,29 @@ def spectrum(problem: Problem, path: RidgePath) -> Primal | Dual | None:
 def solve(
     problem: Problem, penalty: Penalty, start: NDArray | None, settings: Settings
 ) -> Solution:
-    """Solve for one penalty by the eigenvalues of the smaller side, where Cholesky fails."""
-    ridge = penalty.finite[1]
+    """Solve for one penalty by the eigenvalues of the smaller side, refined once on the data."""
+    ridge, once = penalty.finite[1], np.ones(1)
     path = RidgePath(np.zeros_like(ridge), ridge, penalty.excluded)
-    found = Dual.of(problem, path) if is_wide(problem, path) else Primal.of(problem, path)
-    return Solution(found.coefs(np.ones(1))[0])
+    found: Primal | Dual = (
+        Dual.of(problem, path) if is_wide(problem, path) else Primal.of(problem, path)
+    )
+    inverse = found.inverse(once)[0]
+    z = found.image * inverse
+    w = found.expand(z)
+    if isinstance(found, Dual):
+        rows = found.design.target - found.design.product(w) - z @ found.vectors.T
+        w = found.expand(z + (rows @ found.vectors) * inverse)
+    else:
+        slope = problem.evaluate(w)[0] - ridge * w
+        w += ((slope @ found.vectors) * inverse) @ found.vectors.T
+        w += (slope @ found.basis) @ found.back.T
+    return Solution(w, n_iter=2)
+
+
+def noise_of(eigenvalues: NDArray) -> float:
+    """Return the rounding error of eigenvalues (k,)."""
+    error = len(eigenvalues) * EPS * float(np.max(eigenvalues, initial=0.0))
+    return max(error, TINY)
 
 
 def weighed(path: RidgePath) -> tuple[NDArray, NDArray]:

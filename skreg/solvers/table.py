@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .._objective import Penalty
 from .._solution import Solution
 from ..problem.protocol import Problem
-from . import loops, pivoting, ridge, spectral, working_set
+from . import loops, pivoting, pivoting_rows, ridge, spectral, working_set
 
 LARGE_SIDE = 5000  # of a sparse X: up to this smaller side a factorisation beats iterations
 PIVOTING_SIDE = 300  # features up to which pivoting beats the working set, see docs/benchmarks
@@ -48,6 +48,14 @@ SOLVERS = {
         "Increase max_iter, or rescale the columns of X.",
         l1=True,
         positive=True,
+    ),
+    "pivoting rows": Solver(
+        pivoting_rows.solve,
+        frozenset(),
+        "Rescale the columns of X, or drop one of those that are nearly equal.",
+        l1=True,
+        positive=True,
+        rows=True,
     ),
     "subgradient": Solver(loops.descend, frozenset({"l1"}), _INEXACT, exact=False, l1=True),
     "gradient": Solver(loops.descend, frozenset({"l2"}), _INEXACT, exact=False),

@@ -21,7 +21,7 @@ from skreg.model_selection.folds import (
     fold_problems,
     without_each,
 )
-from skreg.problem.moments import Moments
+from skreg.problem.design import RowDesign
 
 N = 24
 SPLITTERS = {
@@ -38,11 +38,11 @@ SPLITTERS = {
 }
 
 
-def data(p, *, weighted=False, layout=np.asarray, intercept=True, offset=0.0):
+def data(p, *, weighted=False, layout=np.asarray, intercept=True):
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(N, p)) + offset
+    X, y = layout(rng.normal(size=(N, p))), rng.normal(size=N)
     weights = rng.integers(0, 3, N).astype(float) if weighted else None
-    return Data(layout(X), rng.normal(size=N), weights, intercept)
+    return Data(X, y, weights, RowDesign.from_data(X, y, weights, intercept))
 
 
 def folds_of(splitter, some):
@@ -63,16 +63,27 @@ def test_the_problems_are_those_of_the_training_rows(splitter, p, weighted, inte
     """By what either knows: means, second moments, and the errors that they lead to."""
     some = data(p, weighted=weighted, intercept=intercept, layout=layout)
     folds = folds_of(splitter, some)
-    problems, whole = fold_problems(folds, some)
+    problems, _ = fold_problems(folds, some)
     w = np.random.default_rng(1).normal(size=p)
     for found, fold in zip(problems, folds, strict=True):
-        problem, expected = found.problem(intercept), some.design(fold.train)
+        expected = some.design(fold.train)
+        problem = expected if found.train is None else found.train
         for ours, theirs in zip(problem.evaluate(w), expected.evaluate(w), strict=True):
             assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
         assert_allclose(problem.intercept(w), expected.intercept(w), atol=1e-13)
         assert (found.train is None) == (p > N)
-    if whole is not None:
-        assert whole.weight == (N if some.weights is None else some.weights.sum())
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_the_moments_of_all_rows_come_along(weighted, intercept):
+    some = data(3, weighted=weighted, intercept=intercept)
+    whole = fold_problems(folds_of("consecutive", some), some)[1]
+    for ours, theirs in zip(
+        whole.evaluate(np.ones(3)), some.whole.evaluate(np.ones(3)), strict=True
+    ):
+        assert_allclose(ours, theirs, rtol=1e-12)
+    assert_allclose(whole.intercept(np.ones(3)), some.whole.intercept(np.ones(3)), atol=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -112,20 +123,17 @@ def test_consecutive_rows_are_a_slice():
     assert_array_equal(consecutive(np.zeros(0, dtype=int)), [])
 
 
-def test_leaving_out_each_merges_and_never_subtracts():
-    """The moments of others keep their digits beside one that is larger by far."""
-    rng = np.random.default_rng(0)
-    parts = [
-        Moments.from_data(rng.normal(size=(5, 2)) * s, rng.normal(size=5)) for s in (1, 1e9, 1)
-    ]
-    found = list(without_each(parts, None))
-    for k, moments in enumerate(found):
-        expected = sum(part for i, part in enumerate(parts) if i != k)
-        assert_allclose(moments.gram, expected.gram, rtol=1e-13)
+def test_leaving_out_each_adds_and_never_subtracts():
+    """The sums of others keep their digits beside one that is larger by far."""
+    parts = [np.array([1.0, 2.0]), np.array([1e20, 3e20]), np.array([4.0, 8.0])]
+    found = list(without_each(parts, np.ones(2)))
+    assert_array_equal(found[1], [6.0, 11.0])
+    assert_array_equal(found[0], [1e20, 3e20])
 
 
 def test_folds_need_rows_of_positive_weight():
-    some = Data(np.ones((4, 1)), np.ones(4), np.array([0.0, 0, 1, 1]), True)
+    X, y, weights = np.ones((4, 1)), np.ones(4), np.array([0.0, 0, 1, 1])
+    some = Data(X, y, weights, RowDesign.from_data(X, y, weights, True))
     for split, role in (([0, 1], [2, 3]), "train"), (([2, 3], [0, 1]), "test"):
         with pytest.raises(ValueError, match=f"Fold 0 .* to {role} on"):
             checked_folds([split], some)

@@ -13,6 +13,9 @@ from numpy.testing import assert_allclose
 from oracles import regression
 
 from skreg import DropoutRegressorCV, L2RegressorCV
+from skreg.model_selection.leave_one_out import left_out
+from skreg.problem.design import RowDesign
+from skreg.solvers.spectral import RidgePath, spectrum
 
 pytestmark = pytest.mark.filterwarnings("ignore:The chosen .* of the grid:UserWarning")
 
@@ -71,7 +74,7 @@ def weights_of(kind, n):
     }[kind]
 
 
-CASES = list(product(MODELS, SHAPES, ["even", "weighted", "zeros"], [True, False]))
+CASES = list(product(MODELS, SHAPES, ["even", "zeros"], [True, False]))
 
 
 @pytest.mark.parametrize(("name", "shape", "weighting", "intercept"), CASES)
@@ -164,18 +167,39 @@ def test_a_row_that_alone_determines_a_coefficient_is_refitted():
     assert_allclose(model.mse_mean_, np.mean(errors**2, axis=1), rtol=1e-8)
 
 
-def test_small_blocks_of_rows_give_the_same(monkeypatch):
-    from skreg.problem import rows as rows_module
-
-    X, y = data("tall")
-    whole = L2RegressorCV(VALUES).fit(X, y)
-    monkeypatch.setattr(rows_module, "CACHED_BYTES", 5 * 8 * X.shape[1])
-    small = L2RegressorCV(VALUES).fit(X, y)
-    assert_allclose(small.mse_mean_, whole.mse_mean_, rtol=1e-12)
-    assert_allclose(small.mse_se_, whole.mse_se_, rtol=1e-12)
-
-
 def test_two_rows_of_weight_are_needed():
     X, y = data("tall")
     with pytest.raises(ValueError, match="two rows"):
         L2RegressorCV().fit(X, y, np.arange(len(y)) == 3)
+
+
+@pytest.mark.parametrize("targets", [None, 3])
+@pytest.mark.parametrize(("n", "p"), [(900, 40), (900, 7), (30, 50)], ids=["many", "few", "wide"])
+def test_errors_are_residuals_over_one_minus_leverage(n, p, targets):
+    """In blocks of rows, from the eigenvalues of the moments too, for each target."""
+    X, y = regression(n, p, seed=1, targets=targets)
+    s = np.random.default_rng(2).uniform(0.5, 2.0, n)
+    design = RowDesign.from_data(X, y, s, True)
+    path = RidgePath(np.zeros(p), np.linspace(0.5, 2, p), np.zeros(p, bool))
+    ts = np.geomspace(10, 1e-3, 120)
+    share, A, b = s / s.sum(), design.columns(slice(None)), design.target
+    expected = []
+    for t in ts:
+        hat = A @ np.linalg.solve(A.T @ A + np.diag(path.ridge(t)), A.T)
+        left = 1 - share - np.diag(hat)
+        expected.append((b - b @ hat) / np.sqrt(share) / left)
+    squares = np.array(expected) ** 2
+    problems = [design, design.moments()] if n > p else [design]
+    for shared in (None, *(spectrum(problem, path) for problem in problems)):
+        found = left_out(design, path, ts, shared)
+        assert_allclose(found.mse, squares @ share, rtol=1e-8)
+        assert_allclose(found.mse_se, standard_errors(squares, share), rtol=1e-8)
+        averaged = squares if targets is None else squares.mean(axis=1)
+        assert_allclose(found.mean, averaged @ share, rtol=1e-8)
+        assert_allclose(found.se, standard_errors(averaged, share), rtol=1e-8)
+
+
+def standard_errors(losses, share):
+    """The standard errors (...) of means of losses (..., n) of rows of these shares."""
+    spread = np.square(losses - np.expand_dims(losses @ share, -1)) @ share
+    return np.sqrt(spread / (len(share) - 1))

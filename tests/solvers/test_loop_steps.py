@@ -15,9 +15,7 @@ INF = np.inf
 
 
 def descend(view, penalty, start=None, **settings):
-    return loops.descend(
-        view, penalty, start, Settings(**{"tol": 0.0, "max_iter": 1} | settings)
-    )
+    return loops.descend(view, penalty, start, Settings(**{"tol": 0.0, "max_iter": 1} | settings))
 
 
 def lasso(p, strength=0.1, l2=0.0):

@@ -58,8 +58,9 @@ def least_squares(X, y, weights, row_weights=None, intercept=True):
     return w[0] if np.ndim(y) == 1 else w
 
 
-@pytest.mark.parametrize("targets", [None, 3])
-@pytest.mark.parametrize("n", [40, 9, 6], ids=["tall", "square", "wide"])
+@pytest.mark.parametrize(
+    ("n", "targets"), [(40, None), (9, 3), (6, None)], ids=["tall", "square", "wide"]
+)
 @each_ridge
 @each
 def test_the_solution_is_that_of_augmented_least_squares(name, weights, n, targets):

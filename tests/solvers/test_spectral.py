@@ -6,8 +6,9 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skreg._objective import Penalty
+from skreg._solution import Settings
 from skreg.problem.design import RowDesign
-from skreg.solvers.spectral import RidgePath, spectrum
+from skreg.solvers.spectral import RidgePath, solve, spectrum
 
 P = 8
 INF = np.inf
@@ -73,8 +74,9 @@ PROBLEMS = {
 each_problem = pytest.mark.parametrize("form", PROBLEMS)
 
 
-@pytest.mark.parametrize("targets", [None, 3])
-@pytest.mark.parametrize("n", [40, P, 6], ids=["tall", "square", "wide"])
+@pytest.mark.parametrize(
+    ("n", "targets"), [(40, None), (P, 3), (6, None)], ids=["tall", "square", "wide"]
+)
 @each_intercept
 @each_varying
 @each_problem
@@ -162,3 +164,18 @@ def test_wide_designs_share_no_factors_beside_a_fixed_ridge():
     X, y, _ = data(6)
     design = RowDesign.from_data(X, y, None, True)
     assert spectrum(design, path_of(np.ones(P), np.ones(P))) is None
+
+
+@pytest.mark.parametrize("n", [40, 7], ids=["tall", "wide"])
+@pytest.mark.parametrize("form", ["rows", "sparse"])
+@pytest.mark.parametrize("strength", 10.0 ** np.arange(-20, -9, 2))
+def test_dependent_columns_lose_no_digits_at_tiny_strengths(strength, form, n):
+    """Their direction is rounding however the strength compares with that."""
+    X, y, row_weights = data(n)
+    X[:, 6:] = X[:, :2]
+    design = PROBLEMS[form](X, y, row_weights, True)
+    penalty = penalty_at(strength, np.ones(P), np.zeros(P))
+    coef = solve(design, penalty, None, Settings(1e-10, 1000)).coef
+    A, b = standard_form(X, y, row_weights, True)
+    limit = np.linalg.lstsq(A, b, rcond=1e-10)[0][:, 0]
+    assert_allclose(coef, limit, rtol=1e-8 + 1e3 * strength)
