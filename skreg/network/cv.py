@@ -23,6 +23,7 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, check_cv
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import StrOptions
 
+from ..model_selection.callbacks import CallbackSupportMixin
 from .base import BaseNetwork, in_parallel, outputs, unchanged_on_error
 from .held_out import HeldOut
 from .scaling import Rows
@@ -36,7 +37,7 @@ Split = tuple[NDArray, NDArray]
 
 
 @dataclass(repr=False, eq=False)
-class NetworkCV(BaseNetwork):
+class NetworkCV(CallbackSupportMixin, BaseNetwork):
     """The search over dropout rates and L2 strengths, for either loss."""
 
     _: KW_ONLY
@@ -97,29 +98,30 @@ class NetworkCV(BaseNetwork):
             random = check_random_state(self.random_state)
             splits = self._splits(rows, np.asarray(y), groups, random)
             seeds = random.randint(2**31 - 1, size=len(splits))
-            unborn: list = [None] * len(splits)
-            first = unborn
-            best, path_before, results = np.inf, np.inf, []
+            context = self._init_callback_context(max_subtasks=len(rates) * len(l2_lambdas))
+            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            weakest: list = [None] * len(splits)
+            best, path_before = np.inf, np.inf
+            results: list[tuple[float, float, float]] = []
             for rate in np.sort(rates):
-                networks: list = first if first[0] and first[0].solver == "adam" else unborn
+                goes_on = weakest[0] is not None and weakest[0].solver == "adam"
+                networks = weakest if goes_on else [None] * len(splits)
                 path: list[float] = []
                 for l2 in np.sort(l2_lambdas):
+                    task = context.subcontext(task_name="candidate")
+                    task.call_on_fit_task_begin(estimator=self)
                     settings = replace(self._settings(rate, l2), verbose=0)
-                    tasks = zip(splits, seeds, networks, strict=True)
-                    trained = in_parallel(
-                        self.n_jobs, _train_fold, ((rows, settings, *task) for task in tasks)
-                    )
-                    networks = [network for network, _ in trained]
-                    first = networks if not path else first
-                    held = self._held_out(rows, splits, [z for _, z in trained])
+                    networks, held = self._train_folds(rows, splits, seeds, settings, networks)
+                    weakest = weakest if path else networks
                     error = self._error(held, y, sample_weight)
+                    path.append(error)
                     results.append((rate, l2, -error))
-                    if self.verbose:
-                        print(f"dropout_rate {rate:g}, l2_lambda {l2:g}: error {error:.6g}")
                     if error < best or len(results) == 1:
                         best, self.dropout_rate_, self.l2_lambda_ = error, rate, l2
                         chosen, self._held = networks, held
-                    path.append(error)
+                    if self.verbose:
+                        print(f"dropout_rate {rate:g}, l2_lambda {l2:g}: error {error:.6g}")
+                    task.call_on_fit_task_end(estimator=self)
                     if path[-1] > min(path):
                         break
                 if min(path) > path_before:
@@ -131,6 +133,7 @@ class NetworkCV(BaseNetwork):
             self.cv_results_ = {n: np.array(c) for n, c in zip(names, columns, strict=True)}
             self.oof_prediction_ = self._shaped(self._held.mean)
             self._keep(chosen)
+            context.call_on_fit_task_end(estimator=self, X=X, y=y)
             return self
 
     def _splits(self, rows: Rows, y: NDArray, groups: Any, random: Any) -> list[Split]:
@@ -150,14 +153,18 @@ class NetworkCV(BaseNetwork):
             raise ValueError("Each fold of cv needs rows of positive sample_weight, and others.")
         return splits
 
-    def _held_out(self, rows: Rows, splits: list[Split], predictions: list[NDArray]) -> HeldOut:
-        """Return the predictions that each network makes of the rows it has not seen."""
+    def _train_folds(
+        self, rows: Rows, splits: list[Split], seeds: NDArray, settings: Settings, networks: list
+    ) -> tuple[list[Network], HeldOut]:
+        """Return the networks of the folds, trained on, and what they predict of unseen rows."""
+        tasks = zip(splits, seeds, networks, strict=True)
+        trained = in_parallel(self.n_jobs, _train_fold, ((rows, settings, *task) for task in tasks))
         shape = len(splits), len(rows.s)
         held = HeldOut(rows.Y, rows.s, np.zeros(shape, bool), np.zeros((*shape, rows.Y.shape[1])))
-        for k, ((_, out), z) in enumerate(zip(splits, predictions, strict=True)):
+        for k, ((_, out), (_, z)) in enumerate(zip(splits, trained, strict=True)):
             held.unseen[k, out] = True
             held.predictions[k, out] = self._predicted(z)
-        return held
+        return [network for network, _ in trained], held
 
     def _error(self, held: HeldOut, y: Any, sample_weight: Any) -> float:
         """Return the error of the ensemble, or what `scoring` says of held-out predictions."""

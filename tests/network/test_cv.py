@@ -131,6 +131,28 @@ def test_grids_that_make_no_sense_are_refused(data):
             NetworkRegressorCV(**{**FEW, **grid}).fit(*data)
 
 
+def test_callbacks_hear_of_every_candidate(data):
+    pytest.importorskip("sklearn.callback")
+    heard = []
+
+    class Record:
+        def setup(self, estimator, context):
+            heard.append("setup")
+
+        def teardown(self, estimator, context):
+            heard.append("teardown")
+
+        def on_fit_task_begin(self, estimator, context, *, X=None, y=None):
+            heard.append(context.task_name)
+
+        def on_fit_task_end(self, estimator, context, **_):
+            return False
+
+    model = NetworkRegressorCV(**FEW, **ONE).set_callbacks(Record()).fit(*data)
+    assert heard.count("candidate") == len(model.cv_results_["score"])
+    assert (heard[0], heard[-1]) == ("setup", "teardown")
+
+
 def test_progress_is_printed(data, capsys):
     NetworkRegressorCV(**FEW, **{**ONE, "l2_lambdas": [1e-4, 1e-3]}, verbose=1).fit(*data)
     assert "l2_lambda 0.0001" in capsys.readouterr().out
