@@ -99,7 +99,7 @@ class BaseNetwork(BaseEstimator):
 
     def _settings(self, dropout_rate: Any, l2_lambda: Any) -> Settings:
         """Return what to train."""
-        is_auto = self.hidden_layer_sizes == "auto"
+        is_auto = isinstance(self.hidden_layer_sizes, str)
         hidden = np.atleast_1d(np.asarray(1 if is_auto else self.hidden_layer_sizes, dtype=object))
         if not all(isinstance(size, Integral) and int(size) > 0 for size in hidden):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {self.hidden_layer_sizes}.")
@@ -143,11 +143,11 @@ class BaseNetwork(BaseEstimator):
         self.loss_curve_ = np.mean(padded, axis=0)
         gaps = [net.dual_gap for net in networks if net.dual_gap is not None]
         self.dual_gap_ = np.max(gaps, axis=0) if gaps else None
-        if any(net.has_diverged for net in networks):
+        if any(net.has_failed for net in networks):
             warn(
-                f"solver={self.solver_!r} diverged: the objective went out of bounds within "
-                f"{self.n_iter_} iterations, and the weights before that were kept. Lower "
-                "learning_rate_init, or use standardize=True.",
+                f"solver={self.solver_!r} failed: within {self.n_iter_} iterations the objective "
+                "went out of bounds, or stayed above that of a constant model. Use "
+                "standardize=True, lower learning_rate_init, or raise max_iter.",
                 ConvergenceWarning,
                 stacklevel=3,
             )

@@ -87,7 +87,7 @@ class NetworkCV(CallbackSupportMixin, BaseNetwork):
         Warns
         -----
         ConvergenceWarning
-            If a training of the chosen networks diverged.
+            If a training of the chosen networks failed.
         """
         with unchanged_on_error(self):
             rates = check_array(self.dropout_rates, ensure_2d=False, input_name="dropout_rates")

@@ -66,7 +66,7 @@ class Ensemble(BaseNetwork):
         Warns
         -----
         ConvergenceWarning
-            If a training diverged.
+            If a training failed: it diverged, or ended above the objective of a constant model.
         """
         with unchanged_on_error(self):
             settings = self._settings(self.dropout_rate, self.l2_lambda)

@@ -21,6 +21,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.special import entr
 
 Layer = tuple[NDArray, NDArray]  # weights (fan_in, fan_out) and biases (fan_out,)
 Loss = Callable[[NDArray, NDArray, NDArray, float, Layer, Layer], tuple[float, NDArray]]
@@ -135,7 +136,12 @@ def _factor(gram: NDArray, ridge: NDArray) -> tuple[tuple[NDArray, bool], NDArra
             return cho_factor(C, overwrite_a=True, check_finite=False), diagonal
         except LinAlgError:
             continue
-    raise FloatingPointError("the hidden units overflow")
+    raise ValueError("The hidden units overflow float32. Use standardize=True.")
 
 
 LOSSES: dict[str, Loss] = {"log": log_loss, "squared": squared}
+# What the best constant loses: half the variance of Y, or the entropy of the classes.
+CONSTANT_LOSSES: dict[str, Callable[[NDArray, NDArray], float]] = {
+    "log": lambda Y, s: float(entr(s @ Y).sum()),
+    "squared": lambda Y, s: 0.5 * float(s @ np.square(Y - s @ Y).sum(axis=1)),
+}

@@ -123,8 +123,13 @@ class Objective:
             if i:
                 E = (layers[i][0] @ E.T).T
         gradient.weights += self.l2 * theta.weights
-        value += 0.5 * self.l2 * float(theta.weights @ theta.weights)
-        return value + self.l1 * float(np.abs(theta.weights).sum()) if self.l1 else value
+        return value + self.penalty(theta)
+
+    def penalty(self, theta: Parameters) -> float:
+        """Return the L1 and the L2 part of the objective."""
+        weights = theta.weights
+        value = 0.5 * self.l2 * float(weights @ weights)
+        return value + self.l1 * float(np.abs(weights).sum()) if self.l1 else value
 
 
 def _mask(A: Any, rate: float, rng: np.random.Generator) -> Any:

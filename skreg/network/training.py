@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from ..linear.dropout import DropoutRegressor
 from . import adam, lbfgs
 from .activations import ACTIVATIONS
-from .losses import Layer
+from .losses import CONSTANT_LOSSES, Layer
 from .objective import Parameters, hidden_units, random_layers
 from .scaling import Rows, Scaling
 from .settings import Settings
+
+LITTLE = 1e-3  # is what a network may lose where a constant loses nothing
 
 
 @dataclass
@@ -33,7 +35,7 @@ class Network:
     loss_curve: tuple[float, ...] | list[float] = ()
     dual_gap: NDArray | None = None
     state: adam.Adam | None = None
-    has_diverged: bool = False
+    has_failed: bool = False
 
 
 def train(
@@ -61,7 +63,11 @@ def train(
         _solve_last_layer(network, rows, settings)
     theta = Parameters.of(network.layers)
     gradient = theta.like(np.empty_like(theta.vector))
-    network.loss = settings.objective().evaluate(theta, rows.X, rows.Y, rows.s, gradient)
+    objective = settings.objective()
+    network.loss = objective.evaluate(theta, rows.X, rows.Y, rows.s, gradient)
+    without_penalty = network.loss - objective.penalty(theta)
+    constant = CONSTANT_LOSSES[settings.loss](rows.Y, rows.s)
+    network.has_failed |= not (settings.is_one_pass or without_penalty <= 1.01 * constant + LITTLE)
     network.layers = scaling.to_data(network.layers)
     return network
 
@@ -80,12 +86,12 @@ def _train_layers(
     objective = settings.objective(settings.eliminates)
     if settings.solver == "lbfgs":
         network.loss_curve = lbfgs.minimise(objective, theta, data, settings)
-        network.has_diverged = not np.isfinite(network.loss_curve[-1])
+        network.has_failed = not np.isfinite(network.loss_curve[-1])
     else:
         zeros = np.zeros_like(theta.vector)
         state = deepcopy(network.state) or adam.Adam(zeros, zeros.copy())
         network.state = state
-        network.loss_curve, network.has_diverged = adam.minimise(
+        network.loss_curve, network.has_failed = adam.minimise(
             objective, theta, state, data, settings, rng
         )
     network.layers = [(W.astype(np.float64), b.astype(np.float64)) for W, b in theta.layers] + last

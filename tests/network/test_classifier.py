@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_digits, load_iris
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -69,3 +70,10 @@ def test_dropout_and_l1_of_classes(solver):
     model.set_params(random_state=0).fit(X, y)
     assert model.score(X, y) > 0.9
     assert np.mean(model.coefs_[0] == 0) > 0.5
+
+
+def test_a_training_that_finds_nothing_says_so():
+    X, y = load_iris(return_X_y=True)
+    model = NetworkClassifier((8,), activation="relu", standardize=False, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="standardize=True"):
+        model.fit(1e18 * X, y)
