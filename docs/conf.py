@@ -48,8 +48,6 @@ numpydoc_validation_checks = {
     "RT02",  # what is returned is named, as scikit-learn does
     "YD01",
 }
-# Its docstring leaves out the parameter `_source`, which is private.
-numpydoc_validation_exclude = {r"^skreg\.RegularizationPath$"}
 
 
 def own_methods(name):
