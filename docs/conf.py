@@ -5,7 +5,9 @@ Every number and picture is made in the build, or printed by an example that the
 """
 
 import inspect
+import warnings
 
+from sklearn.exceptions import ConvergenceWarning
 from sphinx_gallery.sorting import ExplicitOrder
 
 import skreg
@@ -71,6 +73,8 @@ def own_methods(name):
 autosummary_context = {"own_methods": own_methods}
 
 # Gallery and pictures
+
+warnings.filterwarnings("error", category=ConvergenceWarning)  # of an example: it would be printed
 
 # What is fundamental, then what is real, then what is special.
 ORDER = ["three_paths", "one_scale", "missing_pixels", "one_standard_error", "house_prices"]
