@@ -193,7 +193,13 @@ def _kinks(path: Path, kept: NDArray, values: NDArray) -> tuple[NDArray, NDArray
 
 
 def regularization_path(
-    estimator, X, y, values=None, n_values=100, eps=None, sample_weight=None
+    estimator: Any,
+    X: Any,
+    y: Any,
+    values: Any = None,
+    n_values: int = 100,
+    eps: float | None = None,
+    sample_weight: Any = None,
 ) -> RegularizationPath:
     """Return the coefficients of an estimator at many strengths, each certified on the data.
 

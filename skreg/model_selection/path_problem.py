@@ -75,10 +75,11 @@ class CoefPath:
         if len(ts) * n_targets <= len(spectrum.eigenvalues):
             return cls(spectrum.coefs(ts))
         if isinstance(spectrum, spectral.Primal):
-            vectors, alone = spectrum.vectors, spectrum.alone
+            vectors = spectrum.vectors
+            alone = spectrum.alone if spectrum.alone.any() else np.zeros(())
         elif isinstance(spectrum, spectral.Dual) and not len(spectrum.free.features):
             vectors = (spectrum.scale * spectrum.design.correlation(spectrum.vectors.T)).T
-            alone = np.zeros(spectrum.design.coef_shape)
+            alone = np.zeros(())
         else:
             return cls(spectrum.coefs(ts))
         return cls(alone, spectrum.inverse(ts), spectrum.image, vectors)
@@ -173,20 +174,18 @@ class PathProblem:
             n_iters[k], names[k] = solution.n_iter, solution.solver
         return self._solution(coefs, gaps, n_iters, names, alone)
 
-    def held(self, values: NDArray, on_rows: Callable[[], PathProblem]) -> tuple[CoefPath, float]:
-        """Return the coefficients at the values (m,) to keep, and the largest relative gap.
+    def held(
+        self, values: NDArray, on_rows: Callable[[], PathProblem]
+    ) -> tuple[CoefPath, PathSolution | None]:
+        """Return the coefficients at the values (m,) to keep, and the solutions if computed.
 
         Where one factorisation serves all strengths, it is kept if that is less.
         """
         ts, spectrum = self.parameter.strength(values), self.spectrum
-        if (
-            self.solver == "auto"
-            and spectrum is not None
-            and np.all(spectrum.resolves(ts) & (ts > 0))
-        ):
-            return CoefPath.of_spectrum(spectrum, ts), 0.0
+        if spectrum is not None and np.all(spectrum.resolves(ts) & (ts > 0)):
+            return CoefPath.of_spectrum(spectrum, ts), None
         found = self.trace(values, on_rows)
-        return CoefPath(found.coefs), found.gap
+        return CoefPath(found.coefs), found
 
     def gaps(self, values: NDArray, coefs: NDArray) -> NDArray:
         """Return the gaps (m, ...) at the values (m,) of coefs (m, ..., p), on this problem."""

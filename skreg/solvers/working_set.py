@@ -92,8 +92,9 @@ def _solve_one(
     point, n_iter = certify(problem, penalty, w, settings.tol), 0
     for factor in _stages(penalty, point):
         stage = replace(penalty, l1=factor * penalty.l1)
-        tol = settings.tol if factor == 1.0 else STAGE_TOL
-        point, n_iter = _rounds(problem, stage, working, point.w, tol, n_iter, settings)
+        point, n_iter = _rounds(
+            problem, stage, working, point.w, n_iter, settings, is_last=factor == 1.0
+        )
     return Solution(point.w, point.gap, max(n_iter, 1))
 
 
@@ -119,11 +120,12 @@ def _rounds(
     penalty: Penalty,
     working: WorkingGram,
     w: NDArray,
-    tol: float,
     n_iter: int,
     settings: Settings,
+    is_last: bool,
 ) -> tuple[Certificate, int]:
-    """Return the best point from w (p,) on, at a relative gap of `tol` if it can be reached."""
+    """Return the best point from w (p,) on: within tol in the `last` stage, else roughly."""
+    tol = settings.tol if is_last else STAGE_TOL
     target_gap = tol * 0.5 * problem.target_norm2
     best, stalls, fresh = None, 0, w.any()
     while True:
@@ -138,7 +140,7 @@ def _rounds(
             return best, n_iter
         new = _violators(penalty, working, point)
         working.add(new)
-        finishes = tol < STAGE_TOL and len(new) <= FEW * len(working.features)
+        finishes = is_last and len(new) <= FEW * len(working.features)
         aim = SHRINK * float(max(point.gap, target_gap))
         w, steps = _round(problem, penalty, working, point, aim, finishes)
         n_iter, fresh = n_iter + steps, False
