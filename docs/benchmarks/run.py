@@ -62,6 +62,13 @@ def main(argv=None):
     strengths.add_argument("--only", metavar="TEXT,...", help="data whose name has this text")
     strengths.add_argument("--memory", action="store_true", help="only the peak memory, on 2 GB")
     strengths.set_defaults(run=run_strengths)
+    networks = commands.add_parser("network", help="networks on nine UCI sets, and beside MLPs")
+    networks.add_argument("--threads", type=int, default=1, help="of BLAS (default: 1)")
+    networks.add_argument("--data", type=Path, required=True, help="folder with load.py, uci9.npz")
+    networks.add_argument("--splits", type=int, default=5, help="of each set (default: 5)")
+    networks.add_argument("--only", metavar="NAME,...", help="these sets only")
+    networks.add_argument("--part", choices=["uci", "mlp", "page"], help="this part only")
+    networks.set_defaults(run=run_network)
     arguments = parser.parse_args(argv)
     # Before NumPy is imported, hence the imports further down.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -119,6 +126,26 @@ def run_strengths(arguments):
             results["rows"].append(row)
             _save(results, path)
     (HERE / "cv.md").write_text(strengths.page(results, memory.table(results.get("memory", []))))
+
+
+def run_network(arguments):
+    """Fit networks to the splits that are not measured yet, and race them; write the page."""
+    import network
+
+    path = HERE / "results/network.json"
+    results = json.loads(path.read_text()) if path.exists() else {}
+    results.update(_circumstances(arguments))
+    if arguments.part in (None, "uci"):
+        names = arguments.only.split(",") if arguments.only else list(network.PUBLISHED)
+        done = results.setdefault("uci", [])
+        for row in network.uci(arguments.data, names, arguments.splits, list(done)):
+            print(row, flush=True)
+            done.append(row)
+            _save(results, path)
+    if arguments.part in (None, "mlp"):
+        results["beside_mlp"] = network.beside_mlp()
+    _save(results, path)
+    (HERE / "network.md").write_text(network.page(results))
 
 
 def run_l1(arguments):

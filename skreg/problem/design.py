@@ -198,7 +198,7 @@ class RowDesign:
 
     def kernel(self, scale: NDArray) -> NDArray:
         """Return A diag(scale^2) A' (n, n) for scale (p,)."""
-        if self.is_sparse:
+        if not isinstance(self.X, np.ndarray):
             X = sparse.csc_array(self.X.astype(np.float64).multiply(scale[None, :]))
             kernel = (X @ X.T).toarray()
             offset = X @ (self.centre * scale)
@@ -283,7 +283,7 @@ def _rows_of(X: Matrix, rows: slice, factor: NDArray | None = None) -> Any:
     if factor is None:
         return part
     scaled = factor[rows, None]
-    return part * scaled if isinstance(X, np.ndarray) else part.multiply(scaled).tocsc()
+    return part * scaled if isinstance(part, np.ndarray) else part.multiply(scaled).tocsc()
 
 
 def _dense(X: Matrix) -> NDArray:
