@@ -178,12 +178,13 @@ class BaseRegularized(LinearPredictor):
             If the duality gap, relative to that of the null model's loss, is above `tol`.
         """
         with unchanged_on_error(self):
-            vars(self).pop("moments_", None)
+            self.__dict__.pop("moments_", None)
             if not isinstance(X, np.ndarray) and self._is_read_in_parts(X):
                 table.check_without_rows(self.solver)
                 moments = collect(self, X, y, sample_weight)
                 return self._solve_moments(moments, coef_init, self.warm_start)
-            X, y = check_data(self, X, y, finite=False)
+            # NaN in X shows in the means, but not that of rows without weight.
+            X, y = check_data(self, X, y, finite=sample_weight is not None)
             if sample_weight is not None:
                 sample_weight = check_fit_weights(sample_weight, X)
             problem = RowDesign.from_data(X, y, sample_weight, self.fit_intercept)
@@ -225,7 +226,7 @@ class BaseRegularized(LinearPredictor):
             self.dual_gap_ = self.dual_gap_ + self._cast_loss(problem, penalty, solution)
         self.n_iter_ = solution.n_iter
         self.solver_ = solution.solver
-        vars(self).pop("loss_curve_", None)
+        self.__dict__.pop("loss_curve_", None)
         if solution.loss_curve is not None:
             self.loss_curve_ = solution.loss_curve
         runs_all_epochs = self.tol == 0 and not table.SOLVERS[self.solver_].exact

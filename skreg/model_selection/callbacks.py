@@ -28,11 +28,13 @@ class NoContext:
         return False
 
 
+__all__ = ["CallbackSupportMixin", "FoldProgress", "NoContext"]
+
 try:
     from sklearn.callback import CallbackSupportMixin
 except ImportError:
 
-    class CallbackSupportMixin:
+    class CallbackSupportMixin:  # type: ignore[no-redef]
         """What estimators inherit where scikit-learn has no callbacks."""
 
         def _init_callback_context(self, **_: Any) -> NoContext:

@@ -38,7 +38,7 @@ def by_information(
     `noise` is the variance of the noise; None estimates it from the residuals of least squares.
     """
     n = design.shape[0]
-    variance = _noise_variance(path, design) if noise is None else np.float64(noise)
+    variance = _noise_variance(path, design) if noise is None else np.asarray(noise, dtype=float)
     rss = n * path.problem.evaluate(coefs)[1]
     criterion = INFORMATION[name](rss, _lasso_degrees(path, values, coefs), n, variance)
     scores = _scores(criterion)

@@ -1,46 +1,38 @@
-"""Choosing the strength by scores: what the three cross-validating estimators share.
+"""From data to the scores of a grid: what the three cross-validating estimators share.
 
-The values of a grid are scored by folds, by leaving one row out or by a criterion; one of them is
-chosen, and the regressor fitted with it to all the data is certified there. The estimator is
-composed with its regressor, which alone states the problem.
+The values are scored by folds, by leaving one row out or by a criterion; on rows, or, where these
+are elsewhere, on the moments of folds. What comes of the scores is in `search.py`.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn import get_config
 from sklearn.base import _fit_context, clone
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
-from .._solution import Solution, levels_to_the_user
 from ..linear.base import (
     SHARED_CONSTRAINTS,
     BaseRegularized,
-    LinearPredictor,
-    cast,
     unchanged_on_error,
 )
 from ..problem import dask_partitions as partitions
 from ..problem.design import RowDesign
-from ..problem.gram import intercept_of
 from ..problem.moments import Moments
 from ..problem.protocol import Problem
 from ..problem.validation import OVERFLOW
 from ..solvers.table import LARGE_SIDE
 from .callbacks import CallbackSupportMixin, FoldProgress, NoContext
-from .choosing import SELECTIONS, is_better
+from .choosing import SELECTIONS
 from .cv_moments import checked_moments, folds_of_partitions
 from .folds import (
     MOMENTS_SIDE,
@@ -53,9 +45,9 @@ from .folds import (
 )
 from .path_problem import PathProblem
 from .scores import Scorer, Scores, by_folds, by_leaving_one_out
+from .search import BaseSearch, Search
 
 N_FOLDS = 5  # where cv=None means folds, as in scikit-learn
-BEYOND = np.array([10.0, 1000.0])  # ratios to the end of a grid at which more is looked for
 ROUGHLY = 1e-4  # a tolerance of fits whose losses are only compared with a standard error
 GRID: list = [Interval(Integral, 1, None, closed="left"), "array-like"]
 CV_CONSTRAINTS: dict[str, list] = {
@@ -71,29 +63,13 @@ CV_CONSTRAINTS: dict[str, list] = {
 }
 
 
-@dataclass(frozen=True)
-class Search:
-    """The problem along the grid `values` (m,) as it is solved, and on the rows if there are any.
-
-    `dtype` is the float type of X, which the coefficients take.
-    """
-
-    path: PathProblem
-    on_rows: PathProblem
-    values: NDArray
-    dtype: Any
-
-
-class BaseCV(CallbackSupportMixin, LinearPredictor):
-    """Choose the strength of `_regressor` from the grid that `_grid_parameter` names.
+class BaseCV(CallbackSupportMixin, BaseSearch):
+    """Choose the strength by scores: on folds, on rows left out, or by a criterion.
 
     A subclass says whether its penalty is quadratic, and may score by a criterion.
     """
 
-    _regressor: ClassVar[type[BaseRegularized]]
-    _grid_parameter: ClassVar[str]
     criterion: str | None = None  # of an estimator that has none
-    per_target: bool = False
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, **params):
@@ -191,7 +167,7 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
                     "says what the folds are: leave cv at None."
                 )
             self.n_features_in_ = folds[0].n_features
-            vars(self).pop("feature_names_in_", None)
+            self.__dict__.pop("feature_names_in_", None)
             self._fit_moments(folds, NoContext())
             return self
 
@@ -211,21 +187,6 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
             scorer = check_scoring(self, scoring=self.scoring)
             router.add(scorer=scorer, method_mapping=scores)
         return router
-
-    @property
-    def coef_path_(self):
-        """The coefficients of all data at every value."""
-        coefs = self._coef_path.coefs()
-        coefs[self._chosen] = self.coef_
-        return cast(coefs, self.coef_.dtype, "coefficients")
-
-    @property
-    def intercept_path_(self):
-        """The intercepts that go with `coef_path_`."""
-        coefs = self._coef_path.coefs()
-        intercepts = intercept_of(*self._means, coefs, self.fit_intercept)
-        intercepts[self._chosen] = self.intercept_
-        return cast(intercepts, self.coef_.dtype, "intercepts")
 
     @property
     def _is_quadratic(self) -> bool:
@@ -338,21 +299,6 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
         progress = FoldProgress(self, context, len(folds), self.verbose)
         self._finish(search, score(search.values, progress), score)
 
-    def _search(self, path: PathProblem, on_rows: PathProblem, dtype: Any) -> Search:
-        """Return the problem with its grid, the user's or an automatic one."""
-        given = getattr(self, self._grid_parameter)
-        if isinstance(given, Integral):
-            values = path.grid(given, self.eps)
-        else:
-            values = path.parameter.checked(given, self._grid_parameter)
-        return Search(path, on_rows, values, dtype)
-
-    def _model(self) -> BaseRegularized:
-        """Return the regressor, at whichever strength."""
-        own = self.get_params(deep=False)
-        names = self._regressor().get_params(deep=False).keys() & own.keys() - {"verbose"}
-        return self._regressor(**{name: own[name] for name in names})
-
     def _route(self, weights: NDArray | None, params: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Return the metadata for the splitter and for the scorer; weights are (n,)."""
         extra = set(params)
@@ -395,114 +341,7 @@ class BaseCV(CallbackSupportMixin, LinearPredictor):
             )
         return []
 
-    def _finish(self, search: Search, scores: Scores, score: Callable[..., Scores]) -> None:
-        """Choose, fit the model at the chosen value, and warn of what the user should know."""
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            if name not in ("n_features_in_", "feature_names_in_"):
-                delattr(self, name)  # not every fit sets the same attributes
-        index = self._choose(search, scores)
-        gap = self._refit(search, index)
-        self._warn_of_gap(max(gap, scores.attributes.get("max_fold_gap_", 0.0)))
-        if not self.per_target:
-            self._warn_at_edge(search, scores, int(index), score)
-
-    def _choose(self, search: Search, scores: Scores) -> NDArray:
-        """Set what the scores say of the values; return the index of the chosen one (...)."""
-        loss, se = scores.loss, scores.se
-        if self.per_target and scores.by_target is not None:
-            loss, se = scores.by_target
-        chosen = {"min": _each_target(SELECTIONS["min"], loss, loss)}
-        if se is not None:
-            chosen["1se"] = _each_target(SELECTIONS["1se"], loss, se)
-        if self.selection not in chosen:
-            raise ValueError("selection='1se' needs the standard error of at least two folds.")
-        found = {f"{self._grid_parameter}_": search.values, **scores.attributes}
-        for selection, index in chosen.items():
-            found[f"{self._grid_parameter[:-1]}_{selection}_"] = search.values[index]
-        found[f"{self._regressor._path_parameter}_"] = search.values[chosen[self.selection]]
-        vars(self).update(found)
-        return chosen[self.selection]
-
-    def _refit(self, search: Search, index: NDArray) -> float:
-        """Set the model at the value of an index (...), certified on the data.
-
-        Return the largest relative gap of the path.
-        """
-        path, rows = search.path, search.on_rows
-        self._coef_path, gap = path.held(search.values, lambda: rows)
-        coef = np.zeros(path.problem.coef_shape)
-        dual_gap, n_iter = np.zeros(coef.shape[:-1]), 0
-        for k in np.unique(index):
-            solution = self._certified(search, k)
-            mine = np.broadcast_to(index == k, dual_gap.shape)
-            coef[mine], dual_gap[mine] = solution.coef[mine], solution.dual_gap[mine]
-            n_iter = max(n_iter, solution.n_iter)
-            self.solver_ = solution.solver
-        self.coef_ = cast(coef, search.dtype, "coefficients")
-        self.intercept_ = cast(rows.problem.intercept(coef), search.dtype, "intercept")[()]
-        self.dual_gap_, self.n_iter_ = dual_gap[()], n_iter
-        several = (np.arange(len(dual_gap)),) if index.ndim else ()
-        self._chosen = (index, *several)
-        self._means = rows.problem.mean, rows.problem.target_mean
-        return max(gap, Solution(coef, dual_gap, 1).relative_gap(rows.problem.target_norm2))
-
-    def _certified(self, search: Search, k: int) -> Solution:
-        """Return the solution at value number k, certified on the data."""
-        path, rows, value = search.path, search.on_rows, search.values[k]
-        solution = path.trace(search.values[k : k + 1], lambda: rows)[0]
-        gap = rows.gaps(search.values[k : k + 1], solution.coef[None])[0]
-        # Without a penalty the answer is one of minimum norm, to which the gap is blind.
-        if value > 0 and np.all(gap <= self.tol * 0.5 * rows.problem.target_norm2):
-            return replace(solution, dual_gap=gap)
-        return rows.trace(search.values[k : k + 1])[0]
-
-    def _warn_of_gap(self, gap: float) -> None:
-        """Warn if a fit of the folds or of all data did not converge."""
-        if gap > self.tol:
-            warnings.warn(
-                "A fit along the path did not converge: the largest duality gap of them, relative "
-                f"to the null model, is {gap:.3g} > tol={self.tol:.3g}. Increase max_iter, or "
-                "rescale the columns of X.",
-                ConvergenceWarning,
-                stacklevel=levels_to_the_user(),
-            )
-
-    def _warn_at_edge(
-        self, search: Search, scores: Scores, index: int, score: Callable[..., Scores]
-    ) -> None:
-        """Warn if the chosen value is at an end of the grid, and a value beyond it is better."""
-        values, parameter = search.values, search.path.parameter
-        name = self._regressor._path_parameter
-        at_top = index == 0 and np.any(self.coef_)
-        at_bottom = index == len(values) - 1 and values[-1] > 0
-        if len(values) == 1 or not (at_top or at_bottom):
-            return
-        factors = 1.0 / BEYOND if at_bottom else BEYOND[::-1]
-        with np.errstate(over="ignore"):
-            ts = parameter.strength(values[index]) * factors
-        beyond = parameter.value(ts[np.isfinite(ts)])
-        if not is_better(scores.loss, scores.se, index, score(beyond).loss):
-            return
-        end, further = ("smallest", "smaller") if at_bottom else ("largest", "larger")
-        remedy = f"Give {further} values in `{self._grid_parameter}`."
-        if at_bottom and isinstance(getattr(self, self._grid_parameter), Integral):
-            remedy = "Use a smaller `eps`."
-        warnings.warn(
-            f"The chosen {name}={values[index]:.3g} is the {end} of the grid, and beyond it "
-            f"there are better ones. {remedy}",
-            UserWarning,
-            stacklevel=levels_to_the_user(),
-        )
-
 
 def _roughly(model: BaseRegularized) -> BaseRegularized:
     """Return the model with a tolerance that tells losses apart, and no more."""
     return clone(model).set_params(tol=max(model.tol, ROUGHLY))
-
-
-def _each_target(select: Callable[..., int], loss: NDArray, se: NDArray) -> NDArray:
-    """Return the indices (...) that `select` takes for losses and standard errors (m, ...)."""
-    index = np.empty(loss.shape[1:], dtype=np.intp)
-    for k in np.ndindex(index.shape):
-        index[k] = select(loss[(slice(None), *k)], se[(slice(None), *k)])
-    return index

@@ -14,7 +14,7 @@ from ..problem.moments import Moments, check_side, moments_of_pieces
 
 def checked_moments(moments: Any) -> list[Moments]:
     """Return the moments of the folds, each of which has weight."""
-    folds = list(moments) if isinstance(moments, Iterable) else [None]
+    folds: list[Any] = list(moments) if isinstance(moments, Iterable) else [None]
     if not all(isinstance(fold, Moments) for fold in folds):
         raise TypeError(
             "moments must be a list of skreg.Moments, one per fold; got an object of type "

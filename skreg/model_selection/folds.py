@@ -61,7 +61,8 @@ class Data:
         if self.weights is not None:
             rows = np.cumsum(self.counted)[rows[self.counted[rows]]] - 1
         some = consecutive(rows)
-        X, root = whole.X[some], whole.root[some]
+        X: Any = whole.X[some]
+        root = whole.root[some]
         left = np.vstack([T[:, some], root])  # times the roots, as X is below
         if self.weights is None:
             left /= whole.root[0]

@@ -116,6 +116,7 @@ class RegularizationPath:
             As `regularization_path`.
         """
         values = np.atleast_1d(as_floats(values, "values", ensure_min_samples=0))
+        assert self._source is not None  # as it was made by regularization_path
         return self._source.path(values, "values")
 
 
@@ -189,7 +190,13 @@ def _kinks(path: Path, kept: NDArray, values: NDArray) -> tuple[NDArray, NDArray
 
 
 def regularization_path(
-    estimator, X, y, values=None, n_values=100, eps=None, sample_weight=None
+    estimator: Any,
+    X: Any,
+    y: Any,
+    values: Any = None,
+    n_values: int = 100,
+    eps: float | None = None,
+    sample_weight: Any = None,
 ) -> RegularizationPath:
     """Return the coefficients of an estimator at many strengths, each certified on the data.
 

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from .._objective import Penalty
 from .._solution import Settings, Solution
 from ..linear.base import BaseRegularized
-from ..problem.protocol import ALL, Problem
+from ..problem.protocol import ALL, Problem, is_design
 from ..solvers import certified, spectral
-from ..solvers.certificate import ACCURACY
+from ..solvers.certificate import ACCURACY, CANCELLED
 from ..solvers.pivoting import Path, lasso_path
 from ..solvers.pivoting_rows import lasso_path_rows
 from ..solvers.table import LARGE_SIDE, PIVOTING_SIDE
@@ -75,10 +75,11 @@ class CoefPath:
         if len(ts) * n_targets <= len(spectrum.eigenvalues):
             return cls(spectrum.coefs(ts))
         if isinstance(spectrum, spectral.Primal):
-            vectors, alone = spectrum.vectors, spectrum.alone
+            vectors = spectrum.vectors
+            alone = spectrum.alone if spectrum.alone.any() else np.zeros(())
         elif isinstance(spectrum, spectral.Dual) and not len(spectrum.free.features):
             vectors = (spectrum.scale * spectrum.design.correlation(spectrum.vectors.T)).T
-            alone = np.zeros(spectrum.design.coef_shape)
+            alone = np.zeros(())
         else:
             return cls(spectrum.coefs(ts))
         return cls(alone, spectrum.inverse(ts), spectrum.image, vectors)
@@ -167,32 +168,36 @@ class PathProblem:
                 names[k] = name
         for k in failed if on_rows is None else ():
             solution = self.solve(values[k], coefs[k])
+            if is_exact[k] and np.max(solution.dual_gap) >= np.max(gaps[k]):
+                continue
             coefs[k], gaps[k] = solution.coef, solution.dual_gap
             n_iters[k], names[k] = solution.n_iter, solution.solver
         return self._solution(coefs, gaps, n_iters, names, alone)
 
-    def held(self, values: NDArray, on_rows: Callable[[], PathProblem]) -> tuple[CoefPath, float]:
-        """Return the coefficients at the values (m,) to keep, and the largest relative gap.
+    def held(
+        self, values: NDArray, on_rows: Callable[[], PathProblem]
+    ) -> tuple[CoefPath, PathSolution | None]:
+        """Return the coefficients at the values (m,) to keep, and the solutions if computed.
 
         Where one factorisation serves all strengths, it is kept if that is less.
         """
         ts, spectrum = self.parameter.strength(values), self.spectrum
-        if (
-            self.solver == "auto"
-            and spectrum is not None
-            and np.all(spectrum.resolves(ts) & (ts > 0))
-        ):
-            return CoefPath.of_spectrum(spectrum, ts), 0.0
+        if spectrum is not None and np.all(spectrum.resolves(ts) & (ts > 0)):
+            return CoefPath.of_spectrum(spectrum, ts), None
         found = self.trace(values, on_rows)
-        return CoefPath(found.coefs), found.gap
+        return CoefPath(found.coefs), found
 
     def gaps(self, values: NDArray, coefs: NDArray) -> NDArray:
         """Return the gaps (m, ...) at the values (m,) of coefs (m, ..., p), on this problem."""
         several = values.reshape(-1, *(1,) * (coefs.ndim - 2))
         correlation, norm2 = self.problem.evaluate(coefs)
-        free, off = self.unit.free, np.False_
-        if free.any():  # no dual point is feasible but one orthogonal to them
-            off = np.any(np.abs(correlation[..., free]) > self._rounding[..., free], axis=-1)
+        free, free_gap = np.flatnonzero(self.unit.free), np.zeros(norm2.shape)
+        if len(free):  # what a least-squares step in them would gain
+            slope = correlation[..., free]
+            flat = slope.reshape(-1, len(free)).T
+            step = np.linalg.lstsq(self.problem.gram(free), flat, rcond=None)[0].T
+            gain = 0.5 * np.sum(slope * step.reshape(slope.shape), axis=-1)
+            free_gap = np.maximum(gain, 0.0)
             correlation[..., free] = 0.0
         gap = np.empty(norm2.shape)
         step = max(1, CACHE_BYTES // (8 * max(1, int(np.prod(coefs.shape[1:])))))
@@ -202,14 +207,25 @@ class PathProblem:
             terms = coefs[some], correlation[some], norm2[some]
             gap[some] = part.dual_gap(*terms)
             if np.any(gap[some] > self.settings.tol * 0.5 * self.problem.target_norm2):
-                gap[some] = part.dual_gap(*terms, self._rounding)
-        return np.where(off, np.inf, gap)
+                gap[some] = part.dual_gap(*terms, self._rounding(coefs[some]))
+        return gap + free_gap + self._unresolved(values, coefs)
 
-    @property
-    def _rounding(self) -> NDArray:
-        """The rounding errors (..., p) of correlations."""
-        size = self.problem.column_norms2 * np.expand_dims(self.problem.target_norm2, -1)
-        return ACCURACY * np.sqrt(size)
+    def _unresolved(self, values: NDArray, coefs: NDArray) -> NDArray:
+        """Return what the objective may gain (m, ...) behind the rounding of moments."""
+        positive = values[values > 0]
+        if not len(positive):
+            return np.zeros(coefs.shape[:-1])
+        hidden = self.problem.unresolved(coefs, self.penalty(positive.min()))
+        if self.unit.has_l1 or not hidden.any():  # else of ridges, the more the smaller they are
+            return hidden
+        each = zip(values, coefs, strict=True)
+        return np.array([self.problem.unresolved(w, self.penalty(value)) for value, w in each])
+
+    def _rounding(self, coefs: NDArray) -> NDArray:
+        """Return the rounding errors (m, ..., p) of the correlations at coefs (m, ..., p)."""
+        norms = np.sqrt(self.problem.column_norms2)
+        size = ACCURACY * np.sqrt(self.problem.target_norm2) + CANCELLED * (np.abs(coefs) @ norms)
+        return np.expand_dims(size, -1) * norms
 
     @cached_property
     def spectrum(self) -> spectral.Primal | spectral.Dual | None:
@@ -238,8 +254,8 @@ class PathProblem:
         n, p = problem.shape
         targets = list(np.ndindex(problem.coef_shape[:-1]))
         paths: list[Path | None]
-        goes_along_rows = problem.has_rows and (n < p or self.is_fallback)
-        if goes_along_rows and min(n, p) <= ROWS_SIDE and 8 * n * len(kept) <= ROWS_BYTES:
+        small = min(n, p) <= ROWS_SIDE and 8 * n * len(kept) <= ROWS_BYTES
+        if is_design(problem) and (n < p or self.is_fallback) and small:
             A = problem.columns(kept)
             paths = [
                 lasso_path_rows(A, problem.target[k], v, ridge, end, self.unit.positive)
@@ -253,7 +269,8 @@ class PathProblem:
             ]
         else:
             return None
-        return None if any(path is None for path in paths) else paths
+        found = [path for path in paths if path is not None]
+        return found if len(found) == len(paths) else None
 
     def _all_at_once(self, ts: NDArray) -> tuple[NDArray, NDArray, str, NDArray] | None:
         """Return coefs (m, ..., p), iterations (m,), the solver, and where they can be trusted."""

@@ -26,7 +26,7 @@ from .gram import EPS, GramProblem
 from .protocol import ALL, Features, Matrix, SparseColumns
 from .validation import raise_not_finite
 
-FAR = 10.0  # |mean| over the largest deviation; a mean at 10 deviations costs two digits of 16
+FAR = 10.0  # |mean| over mean absolute deviation; a mean at 10 deviations costs 2 digits of 16
 SAMPLE = 32  # rows at the ends and between that tell whether a column may be far from zero
 SLICE_BYTES = 2**22  # of rows converted or weighted at a time: half of a usual L2 cache, as float64
 FEW_COLUMNS = 0.1  # share of nonzero coefficients up to which X[:, support] is worth a copy
@@ -87,8 +87,11 @@ class RowDesign:
         with np.errstate(over="ignore", invalid="ignore"):
             target_mean = y @ share if fit_intercept else np.zeros(y.shape[:-1])
             target = y - np.expand_dims(target_mean, -1)
+            if fit_intercept:  # what rounding left of the mean of a y far from zero
+                target -= np.expand_dims(target @ share, -1)
             norm2 = (target * target) @ share
-            target[norm2 <= (4 * EPS * target_mean) ** 2] = 0.0  # a constant y, up to rounding
+            same = norm2 <= (4 * EPS * target_mean) ** 2  # a constant y, up to rounding
+            target[same], target_mean = 0.0, np.where(same, y[..., 0], target_mean)
             np.multiply(target, share, out=both[1:].reshape(y.shape))
             mean, *cross = _products(both, X)
         if not (np.isfinite(mean).all() and np.isfinite(norm2).all()):
@@ -96,6 +99,8 @@ class RowDesign:
         centre, constant = np.zeros(p), np.zeros(p, dtype=bool)
         if fit_intercept:
             far, constant = _far_and_constant(X, mean)
+            if constant.any():
+                mean[constant] = _dense(X[[0]][:, constant]).ravel()
             centre = mean
             if far.any():
                 X = _shifted(X, mean, far)
@@ -193,7 +198,7 @@ class RowDesign:
 
     def kernel(self, scale: NDArray) -> NDArray:
         """Return A diag(scale^2) A' (n, n) for scale (p,)."""
-        if self.is_sparse:
+        if not isinstance(self.X, np.ndarray):
             X = sparse.csc_array(self.X.astype(np.float64).multiply(scale[None, :]))
             kernel = (X @ X.T).toarray()
             offset = X @ (self.centre * scale)
@@ -278,7 +283,7 @@ def _rows_of(X: Matrix, rows: slice, factor: NDArray | None = None) -> Any:
     if factor is None:
         return part
     scaled = factor[rows, None]
-    return part * scaled if isinstance(X, np.ndarray) else part.multiply(scaled).tocsc()
+    return part * scaled if isinstance(part, np.ndarray) else part.multiply(scaled).tocsc()
 
 
 def _dense(X: Matrix) -> NDArray:

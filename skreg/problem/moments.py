@@ -14,18 +14,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
-from numbers import Number
 from operator import add
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from . import dask_partitions, moments_file, row_slices
-from .gram import GramProblem
-from .row_moments import RowMoments, row_moments
+from .design import RowDesign
+from .gram import EPS, GramProblem
 from .validation import check_data, check_finite, check_weights, located, raise_not_finite
 
 
@@ -169,12 +167,23 @@ class Moments:
         if light.weight == 0:
             return replace(heavy, dtype=dtype, feature_names=names)
         weight = heavy.weight + light.weight
-        merged = heavy._rows.merged(light._rows, light.weight / weight)
-        return Moments(weight, **vars(merged), dtype=dtype, feature_names=names)
+        share = light.weight / weight
+        delta, target_delta = heavy.distance(light)
+        between = np.sqrt(share * (1.0 - share))  # the means scatter by this times their distance
+        spread, target_spread = between * delta, between * target_delta
+        mean, target_mean = heavy.mean + share * delta, heavy.target_mean + share * target_delta
+        gram = _mixed(heavy.gram, light.gram, share, np.outer(spread, spread))
+        cross = _mixed(heavy.cross, light.cross, share, np.multiply.outer(target_spread, spread))
+        norm2 = _mixed(heavy.target_norm2, light.target_norm2, share, target_spread**2)
+        columns, targets = _is_rounding(gram.diagonal(), mean), _is_rounding(norm2, target_mean)
+        gram[columns] = gram[:, columns] = cross[..., columns] = 0.0
+        cross[targets] = 0.0
+        norm2 = np.where(targets, 0.0, norm2)[()]
+        return Moments(weight, mean, target_mean, gram, cross, norm2, dtype, names)
 
     def __radd__(self, other):
         """Let `sum` begin with 0."""
-        return self if isinstance(other, Number) and other == 0 else NotImplemented
+        return self if isinstance(other, int | float) and other == 0 else NotImplemented
 
     def __repr__(self):
         targets = "".join(f", n_targets={n}" for n in self.target_mean.shape)
@@ -199,10 +208,20 @@ class Moments:
         if weight == 0:
             check_finite(X)
             X, y, weights = np.zeros((1, X.shape[1]), X.dtype), np.zeros((1, *y.shape[1:])), None
-        moments = row_moments(X, y, weights)
-        if not moments.is_finite:
+        rows = RowDesign.from_data(X, y, weights, True)
+        gram, cross = rows.whole_gram, np.where(rows.constant, 0.0, rows.cross)
+        if not np.isfinite(np.trace(gram)):
             raise_not_finite(X)
-        return cls(weight, **vars(moments), dtype=X.dtype, feature_names=names)
+        return cls(
+            weight,
+            rows.mean,
+            rows.target_mean[()],
+            gram,
+            cross,
+            rows.target_norm2[()],
+            X.dtype,
+            names,
+        )
 
     def distance(self, other: Moments) -> tuple[NDArray, NDArray]:
         """Return how far the means (p,) and (...) of `other` are from these."""
@@ -217,11 +236,6 @@ class Moments:
             cross = cross + np.multiply.outer(target_mean, mean)
             target_norm2 = target_norm2 + target_mean * target_mean
         return GramProblem(mean, target_mean, gram, cross, target_norm2, fit_intercept)
-
-    @property
-    def _rows(self) -> RowMoments:
-        """The moments without weight, dtype and names."""
-        return RowMoments(self.mean, self.target_mean, self.gram, self.cross, self.target_norm2)
 
     def _names_with(self, other: Moments) -> NDArray | None:
         """Return the names of the features of both; raise ValueError if they do not agree."""
@@ -259,6 +273,8 @@ def collect(
     estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any, *, reset: bool = True
 ) -> Moments:
     """Return the moments of X, whatever holds it, checked in the name of `estimator`."""
+    if type(X) is np.ndarray:
+        return _of_data(estimator, X, y, sample_weight, reset)
     if dask_partitions.is_collection(X):
         dask_partitions.check_header(estimator, X, y, reset=reset)
         check_side(X.shape[1])
@@ -271,8 +287,8 @@ def collect(
 
 def _of_data(estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any, reset: bool) -> Moments:
     """Return the moments of rows in memory."""
-    # NaN in a dense X shows in the moments, which saves a pass over it.
-    X, y = check_data(estimator, X, y, reset=reset, finite=sparse.issparse(X))
+    # NaN in X shows in the means, but not that of rows without weight.
+    X, y = check_data(estimator, X, y, reset=reset, finite=sample_weight is not None)
     weights = check_weights(sample_weight, X.shape[0])
     return Moments.of_rows(X, y, weights, getattr(estimator, "feature_names_in_", None))
 
@@ -308,3 +324,15 @@ def _of_slices(
 
 
 _Checker = type("Moments", (RegressorMixin, BaseEstimator), {})  # named so in the error messages
+
+
+def _mixed(first: NDArray, second: NDArray, share: float, spread: NDArray) -> NDArray:
+    """Return the average of two arrays (...), plus `spread` (...), which is overwritten."""
+    spread = spread + share * second
+    spread += (1.0 - share) * first
+    return spread
+
+
+def _is_rounding(variance: NDArray, mean: NDArray) -> NDArray:
+    """Return the mask (...) of variances (...) that are no more than the rounding of means."""
+    return np.sqrt(np.abs(variance)) <= 10 * EPS * np.abs(mean)

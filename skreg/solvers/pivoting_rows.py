@@ -34,6 +34,7 @@ from scipy import linalg
 from .._objective import Penalty
 from .._solution import Settings, Solution
 from ..problem.protocol import Design
+from ..problem.validation import OVERFLOW
 from .pivoting import Path
 
 # Share of a column's norm that the active ones must leave of it: below it, rounding decides.
@@ -72,12 +73,15 @@ def lasso_path_rows(
 ) -> Path | None:
     """Return the path for A (n, p), b (n,), v (p,), ridge (p,); None if it does not end."""
     n, p = A.shape
+    with np.errstate(over="ignore"):
+        if not np.isfinite(np.linalg.norm(A)):
+            raise ValueError(OVERFLOW)
     if n > p:
         Q, A = linalg.qr(A, mode="economic", check_finite=False)
         b = Q.T @ b
     walk = Walk(np.asfortranarray(A), b, v, np.broadcast_to(ridge, p), positive)
     for j in np.flatnonzero(v == 0):
-        walk.enter(j, 0.0)
+        walk.enter(int(j), 0.0)
     pull = walk.pull(0.0)
     share = np.divide(pull, v, where=~walk.is_active & (v > 0), out=np.zeros(p))
     top = walk.t = max(float(share.max(initial=0.0)), end)
@@ -115,8 +119,8 @@ class Walk:
         # The factors in the first k columns; Q (n, k) without the rows of the ridge, which are
         # those of R^-1 times `root`.
         self.Q, self.R, self.inverse = np.zeros((len(b), 0)), np.zeros((0, 0)), np.zeros((0, 0))
-        self.bounds, self.c, self.z = np.zeros((3, 0))  # bounds: s v
-        self.w0, self.w1 = np.zeros((2, 0))  # R^-1 c and R^-1 z
+        # s v, c, z, R^-1 c and R^-1 z (k,)
+        self.bounds, self.c, self.z, self.w0, self.w1 = np.zeros((5, 0))
         self.fixed, self.turning = b, np.zeros(len(b))  # the residual is fixed + t * turning
 
     def copy(self) -> Walk:
@@ -202,11 +206,12 @@ class Walk:
         self.inverse[:k, k], self.inverse[k, k] = -x / size, 1.0 / size
         self.inverse[k, :k] = self.R[k, :k] = 0.0
         c, z = new @ self.b, (bound - r @ self.z) / size
-        self.c, self.z = np.append(self.c, c), np.append(self.z, z)
-        self.w0 = np.append(self.w0 - x * (c / size), c / size)
-        self.w1 = np.append(self.w1 - x * (z / size), z / size)
+        longer = np.empty((5, k + 1))
+        longer[:, :k] = self.bounds, self.c, self.z, self.w0, self.w1
+        longer[3:, :k] -= np.multiply.outer([c / size, z / size], x)
+        longer[:, k] = bound, c, z, c / size, z / size
+        self.bounds, self.c, self.z, self.w0, self.w1 = longer
         self.fixed, self.turning = self.fixed - c * new, self.turning + z * new
-        self.bounds = np.append(self.bounds, bound)
         self.features.append(j)
         self.is_active[j] = True
         return True

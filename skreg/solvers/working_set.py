@@ -92,8 +92,9 @@ def _solve_one(
     point, n_iter = certify(problem, penalty, w, settings.tol), 0
     for factor in _stages(penalty, point):
         stage = replace(penalty, l1=factor * penalty.l1)
-        tol = settings.tol if factor == 1.0 else STAGE_TOL
-        point, n_iter = _rounds(problem, stage, working, point.w, tol, n_iter, settings)
+        point, n_iter = _rounds(
+            problem, stage, working, point.w, n_iter, settings, is_last=factor == 1.0
+        )
     return Solution(point.w, point.gap, max(n_iter, 1))
 
 
@@ -119,13 +120,14 @@ def _rounds(
     penalty: Penalty,
     working: WorkingGram,
     w: NDArray,
-    tol: float,
     n_iter: int,
     settings: Settings,
+    is_last: bool,
 ) -> tuple[Certificate, int]:
-    """Return the best point from w (p,) on, at a relative gap of `tol` if it can be reached."""
+    """Return the best point from w (p,) on: within tol in the `last` stage, else roughly."""
+    tol = settings.tol if is_last else STAGE_TOL
     target_gap = tol * 0.5 * problem.target_norm2
-    best, stalls, fresh = None, 0, w.any()
+    best, stalls, fresh = None, 0, bool(w.any())
     while True:
         point = certify(problem, penalty, w, tol)
         stalls = 0 if best is None or point.gap < 0.5 * best.gap else stalls + 1
@@ -138,7 +140,7 @@ def _rounds(
             return best, n_iter
         new = _violators(penalty, working, point)
         working.add(new)
-        finishes = len(new) <= FEW * len(working.features)
+        finishes = is_last and len(new) <= FEW * len(working.features)
         aim = SHRINK * float(max(point.gap, target_gap))
         w, steps = _round(problem, penalty, working, point, aim, finishes)
         n_iter, fresh = n_iter + steps, False
@@ -151,10 +153,10 @@ def _violators(penalty: Penalty, working: WorkingGram, point: Certificate) -> ND
     excess = penalty.excess(point.correlation)
     # Features in the support or without an L1 penalty must be in play.
     excess[(point.w != 0) | (penalty.l1 == 0)] = np.inf
-    most = max(_first(len(excess)), np.count_nonzero(point.w))
+    most = max(_first(len(excess)), int(np.count_nonzero(point.w)))
     candidates = np.flatnonzero(outside & (excess > (0.0 if len(working.features) else -np.inf)))
     if len(candidates) > most:
-        most += np.count_nonzero(np.isinf(excess[candidates]))
+        most += int(np.count_nonzero(np.isinf(excess[candidates])))
         worst = np.argpartition(-excess[candidates], min(most, len(candidates)) - 1)[:most]
         candidates = candidates[worst]
     return candidates

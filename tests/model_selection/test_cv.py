@@ -1,5 +1,6 @@
 """The cross-validating estimators: what they set, warn of and refuse."""
 
+import pickle
 import re
 import tracemalloc
 import warnings
@@ -14,6 +15,7 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import make_regression
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import RidgeCV
 from sklearn.metrics import get_scorer, mean_squared_error
 from sklearn.model_selection import GroupKFold, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -674,3 +676,67 @@ def test_another_backend_of_joblib_finds_the_same(backend):
         with parallel_config(backend=backend, n_jobs=2, max_nbytes=1):
             model = grid(cls, cv=3, scoring="r2").fit(X, y)
         assert_allclose(model.score_path_, alone.score_path_, rtol=1e-9)
+
+
+# ---------------------------------------------------------------------------- many targets
+
+
+@pytest.mark.parametrize("criterion", [None, "gcv"])
+@pytest.mark.parametrize("shape", [(40, 5), (20, 30)])
+@pytest.mark.parametrize("cls", [L2RegressorCV, DropoutRegressorCV])
+@not_at_the_edge
+def test_each_target_may_have_a_value_of_its_own(cls, shape, criterion):
+    X, y = regression(*shape, targets=3)
+    y = y + np.random.default_rng(0).normal(size=y.shape) * [0.1, 3.0, 30.0]
+    model = grid(cls, criterion=criterion, per_target=True).fit(X, y)
+    chosen = getattr(model, CHOSEN[cls])
+    assert chosen.shape == (3,)
+    for k, target in enumerate(y.T):
+        alone = grid(cls, criterion=criterion).fit(X, target)
+        assert chosen[k] == getattr(alone, CHOSEN[cls])
+        assert_allclose(model.coef_[k], alone.coef_, rtol=1e-7, atol=1e-10)
+        assert_allclose(model.intercept_[k], alone.intercept_, rtol=1e-9)
+        assert_allclose(model.coef_path_[:, k], alone.coef_path_, rtol=1e-6, atol=1e-10)
+    if criterion is None:
+        assert getattr(model, f"{GRID[cls][:-1]}_1se_").shape == (3,)
+
+
+def test_one_value_per_target_is_that_of_ridge_cv():
+    X, y = regression(40, 5, targets=3)
+    y = y + np.random.default_rng(0).normal(size=y.shape) * [0.1, 3.0, 30.0]
+    theirs = RidgeCV(40 * np.array(VALUES), alpha_per_target=True).fit(X, y)
+    model = L2RegressorCV(VALUES, per_target=True).fit(X, y)
+    assert_allclose(model.l2_lambda_ * 40, theirs.alpha_)
+    assert_allclose(model.coef_, theirs.coef_, rtol=1e-8)
+
+
+@pytest.mark.parametrize("options", [{"cv": 3}, {"scoring": "r2"}, {"positive": True}])
+def test_one_value_per_target_needs_a_closed_form(options):
+    with pytest.raises(ValueError, match="per_target=True is for closed forms"):
+        L2RegressorCV(VALUES, per_target=True, **options).fit(*regression(30, 4, targets=2))
+
+
+@pytest.mark.parametrize("shape", [(60, 20), (20, 60)])
+@pytest.mark.parametrize("cls", [L2RegressorCV, DropoutRegressorCV])
+@not_at_the_edge
+def test_the_path_of_many_targets_is_not_kept(cls, shape):
+    """It is computed when asked for: a search is pickled in a few times the bytes of `coef_`."""
+    X, y = regression(*shape, targets=300)
+    model = cls().fit(X, y)
+    few = 2 * model.coef_.nbytes + 2 * X.nbytes + 20_000
+    assert len(pickle.dumps(model)) < few < 0.1 * model.coef_path_.nbytes
+    again = pickle.loads(pickle.dumps(model))
+    assert_array_equal(again.coef_path_, model.coef_path_)
+    single = cls(np.atleast_1d(getattr(model, f"{GRID[cls]}_"))[10:11]).fit(X, y)
+    assert_allclose(model.coef_path_[10], single.coef_, rtol=1e-7, atol=1e-9)
+    assert_allclose(model.intercept_path_[10], single.intercept_, rtol=1e-7, atol=1e-9)
+
+
+@not_at_the_edge
+def test_dropout_of_even_columns_has_the_criterion_of_a_ridge():
+    X, y = regression(40, 5)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    rates = np.array([0.9, 0.5, 0.1, 0.01])
+    dropout = DropoutRegressorCV(rates, criterion="gcv").fit(X, y)
+    ridge = L2RegressorCV(rates / (1 - rates), criterion="gcv").fit(X, y)
+    assert_allclose(dropout.criterion_path_, ridge.criterion_path_, rtol=1e-9)

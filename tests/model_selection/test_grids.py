@@ -78,7 +78,7 @@ def test_the_start_agrees_with_the_optimality_conditions(case):
     others = {**params, "penalty_weights": np.where(bearing, np.inf, v)}
     problem = Problem.of(L1Regressor(1.0, **others), X, y, weights)
     coef = np.zeros(P) if bearing.all() else problem.solve()[0]
-    q = problem.columns(np.arange(P)).T @ (problem.centred_y - problem.forward(coef))
+    q = problem.A.T @ (problem.b - problem.A @ coef)
     pull = q if params.get("positive") else np.abs(q)
     assert_allclose(start, np.max(pull[bearing] / v[bearing]), rtol=1e-11)
 

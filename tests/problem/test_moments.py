@@ -90,8 +90,9 @@ def merge(parts, order):
 @pytest.mark.parametrize("offset", [0.0, 5.0, 30.0, 1e8])
 def test_the_moments_are_those_of_exact_arithmetic(offset, layout, targets):
     X, y, weights = data(offset=offset, targets=targets)
-    assert_exact(Moments.from_data(layout(X), y, weights), X, y, weights, 2e-14)
-    assert_exact(Moments.from_data(layout(X), y), X, y, np.ones(N), 2e-14)
+    # Columns at up to 10 deviations from zero are multiplied as they are: 100 roundings at most.
+    assert_exact(Moments.from_data(layout(X), y, weights), X, y, weights, 5e-14)
+    assert_exact(Moments.from_data(layout(X), y), X, y, np.ones(N), 5e-14)
 
 
 @each_order
