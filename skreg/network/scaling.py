@@ -16,7 +16,6 @@ from scipy import sparse
 
 from .losses import Layer
 
-
 # A column that varies by less, relative to its mean, counts as constant: its weight on the scale of
 # the data would multiply rounding errors of its mean by 1e11. One of naval's columns is such noise.
 CONSTANT = 1e-11
