@@ -26,13 +26,12 @@ from numpy.typing import NDArray
 from .._objective import Penalty
 from .._solution import Settings, Solution
 from ..problem.protocol import ALL, Problem
+from .certificate import ACCURACY
 
 # Share of a column's norm^2 that the active ones must leave of it. Below it, a pivot would divide
 # by rounding errors: a column that is the sum of others leaves 1e-15 or less.
 INDEPENDENT = 1e-11
-AT_BOUND = 1e-12  # of t v_j: a value that was just exchanged is this close to its bound by rounding
-FAINT = 1e-13  # of |A_j| |b|: an L1 weight that is no more than the rounding of a correlation
-TINY = 1e-300  # a distance to divide by in place of 0
+TINY = float(np.finfo(np.float64).tiny)  # a distance to divide by in place of 0
 
 
 def solve(problem: Problem, penalty: Penalty, start: object, settings: Settings) -> Solution:
@@ -54,7 +53,7 @@ def minimiser(G: NDArray, c: NDArray, l1: NDArray, positive: bool) -> tuple[NDAr
     if positive:  # a path may start from 0 only where all are penalised, by rounding if not more
         norms = np.sqrt(G.diagonal())
         target = np.divide(c, norms, where=norms > 0, out=np.zeros_like(c)).max(initial=0.0)
-        v = np.maximum(l1, FAINT * target * norms)
+        v = np.maximum(l1, ACCURACY * target * norms)
     path = lasso_path(G, c, v, 1.0, positive)
     if path is None:
         return None, 0
@@ -131,7 +130,7 @@ def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -
         # The step to a bound is room / speed; the largest inverse tells what meets its bound first.
         speed = bound - side * d
         room = np.maximum(t * bound - side * y, TINY)
-        if room[j] <= AT_BOUND * t * v[j]:  # where the exchange has just put it
+        if room[j] <= 10 * ACCURACY * t * v[j]:  # where the exchange has just put it
             room[j] = np.inf
         speed /= room
         j = int(speed.argmax())
