@@ -1,4 +1,4 @@
-"""The benchmarks' command line: `python docs/benchmarks/run.py l1`, `cv`, `diabetes` or `large`.
+"""The benchmarks: `python docs/benchmarks/run.py tables`, `l1`, `cv`, `large` or `network`.
 
 Of l1, `problems` holds the suite, `solvers` who takes part, `race` how time is taken, `judge` what
 counts as solved, `measures` the rest, `report` and `plot` what becomes of the rows. Results are
@@ -42,9 +42,10 @@ def main(argv=None):
     l1.add_argument("--report", action="store_true", help="write table and picture; run nothing")
     l1.add_argument("--list", action="store_true", help="list problems and solvers")
     l1.set_defaults(run=run_l1)
-    small = commands.add_parser("diabetes", help="fit and predict on 442 x 10, in milliseconds")
+    small = commands.add_parser("tables", help="fits, searches and paths beside scikit-learn's")
+    small.add_argument("--wide", action="store_true", help="more columns than rows, in place")
     small.add_argument("--threads", type=int, default=1, help="of BLAS (default: 1)")
-    small.set_defaults(run=run_diabetes)
+    small.set_defaults(run=run_tables)
     large = commands.add_parser("large", help="many rows: streams, a cluster, a large file")
     large.add_argument("--threads", type=int, default=1, help="of BLAS (default: 1)")
     large.add_argument(
@@ -78,11 +79,21 @@ def main(argv=None):
     arguments.run(arguments)
 
 
-def run_diabetes(arguments):
-    """Print the milliseconds of fits and predictions on the diabetes data."""
-    import diabetes
+def run_tables(arguments):
+    """Race fits, searches and paths on ordinary tables, or on wide ones, and write the page."""
+    import tables
 
-    diabetes.report()
+    found = _circumstances(arguments)
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    circumstances = (
+        f"{found['machine']['cpu']}, {found['machine']['cores']} cores, {found['threads']} BLAS "
+        f"thread(s), {found['date']}; {versions}."
+    )
+    rows = tables.measure(arguments.wide)
+    suffix = ("-wide" if arguments.wide else "") + (
+        "" if arguments.threads == 1 else f"-{arguments.threads}threads"
+    )
+    (HERE / f"tables{suffix}.md").write_text(tables.report(rows, circumstances))
 
 
 def run_large(arguments):

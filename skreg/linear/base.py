@@ -272,9 +272,10 @@ def per_feature(values: Any, n_features: int, name: str, *, infinite: bool = Fal
 
 def cast(values: NDArray, dtype: Any, name: str) -> NDArray:
     """Return finite `values` in `dtype`, or raise ValueError where it cannot hold them."""
-    with np.errstate(over="ignore"):
-        values = np.asarray(values).astype(dtype, copy=False)
-    if not np.all(np.isfinite(values)):
+    if values.dtype != dtype:
+        with np.errstate(over="ignore"):
+            values = values.astype(dtype)
+    if not np.isfinite(values).all():
         raise ValueError(f"The {name} overflow {dtype}, the float type of X. Rescale X or y.")
     return values
 

@@ -86,9 +86,9 @@ class RowDesign:
         both[0] = share
         with np.errstate(over="ignore", invalid="ignore"):
             target_mean = y @ share if fit_intercept else np.zeros(y.shape[:-1])
-            target = y - np.expand_dims(target_mean, -1)
+            target = y - target_mean[..., None]
             if fit_intercept:  # what rounding left of the mean of a y far from zero
-                target -= np.expand_dims(target @ share, -1)
+                target -= (target @ share)[..., None]
             norm2 = (target * target) @ share
             same = norm2 <= (4 * EPS * target_mean) ** 2  # a constant y, up to rounding
             target[same], target_mean = 0.0, np.where(same, y[..., 0], target_mean)
