@@ -60,10 +60,11 @@ def solve(design: Design, penalty: Penalty, start: object, settings: Settings) -
             coef[(*target, kept)], n_iter = w, max(n_iter, len(path.knots) - 1)
             # The residual by the conditions of optimality: b - A w would lose what cancels in A w.
             J = np.flatnonzero(w)
-            Q, R = linalg.qr(A[:, J], mode="economic", check_finite=False)
-            slope = l1[J] * np.sign(w[J]) + ridge[J] * w[J]
-            along = linalg.solve_triangular(R, slope, trans="T", check_finite=False) - Q.T @ b
-            residual[target] = b + Q @ along
+            if len(J):  # LAPACK rejects empty matrices
+                Q, R = linalg.qr(A[:, J], mode="economic", check_finite=False)
+                slope = l1[J] * np.sign(w[J]) + ridge[J] * w[J]
+                along = linalg.solve_triangular(R, slope, trans="T", check_finite=False)
+                residual[target] = b + Q @ (along - Q.T @ b)
     evaluation = design.correlation(residual), np.einsum("...i,...i->...", residual, residual)
     return Solution(coef, n_iter=n_iter, evaluation=evaluation)
 
