@@ -7,6 +7,8 @@ from .model_selection.dropout_cv import DropoutRegressorCV
 from .model_selection.l1_cv import L1RegressorCV
 from .model_selection.l2_cv import L2RegressorCV
 from .model_selection.path import RegularizationPath, regularization_path
+from .network.classifier import NetworkClassifier, NetworkClassifierCV
+from .network.regressor import NetworkRegressor, NetworkRegressorCV
 from .plotting.cv_display import CVDisplay
 from .plotting.display import RegularizationPathDisplay
 from .problem.moments import Moments
@@ -20,6 +22,10 @@ __all__ = [
     "L2Regressor",
     "L2RegressorCV",
     "Moments",
+    "NetworkClassifier",
+    "NetworkClassifierCV",
+    "NetworkRegressor",
+    "NetworkRegressorCV",
     "RegularizationPath",
     "RegularizationPathDisplay",
     "regularization_path",

@@ -48,7 +48,7 @@ class Solution:
 
     def is_within(self, tol: float, target_norm2: NDArray) -> bool:
         """Return whether the relative gap is at most `tol`."""
-        return bool(np.all(self.dual_gap <= tol * 0.5 * target_norm2))
+        return bool((self.dual_gap <= tol * 0.5 * target_norm2).all())
 
 
 def warn_not_converged(

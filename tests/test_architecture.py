@@ -11,7 +11,8 @@ ROOT = Path(skreg.__file__).parent
 # A module imports from its own layer and those to its left.
 LAYERS = "problem", "solvers", "linear", "model_selection", "plotting", "cli"
 BASE = "_objective", "_solution"  # imported by all, and of the package only each other
-NETWORK = {"problem", "solvers", "linear", "network"}  # beside the layers, and used by none of them
+# Beside the layers, and used by none of them.
+NETWORK = {"problem", "solvers", "linear", "model_selection", "network"}
 TOP = "__init__", "__main__"  # what the package offers
 
 

@@ -1,4 +1,4 @@
-"""The benchmarks' command line: `python docs/benchmarks/run.py l1`, `cv`, `diabetes` or `large`.
+"""The benchmarks: `python docs/benchmarks/run.py tables`, `l1`, `cv`, `large` or `network`.
 
 Of l1, `problems` holds the suite, `solvers` who takes part, `race` how time is taken, `judge` what
 counts as solved, `measures` the rest, `report` and `plot` what becomes of the rows. Results are
@@ -42,9 +42,10 @@ def main(argv=None):
     l1.add_argument("--report", action="store_true", help="write table and picture; run nothing")
     l1.add_argument("--list", action="store_true", help="list problems and solvers")
     l1.set_defaults(run=run_l1)
-    small = commands.add_parser("diabetes", help="fit and predict on 442 x 10, in milliseconds")
+    small = commands.add_parser("tables", help="fits, searches and paths beside scikit-learn's")
+    small.add_argument("--wide", action="store_true", help="more columns than rows, in place")
     small.add_argument("--threads", type=int, default=1, help="of BLAS (default: 1)")
-    small.set_defaults(run=run_diabetes)
+    small.set_defaults(run=run_tables)
     large = commands.add_parser("large", help="many rows: streams, a cluster, a large file")
     large.add_argument("--threads", type=int, default=1, help="of BLAS (default: 1)")
     large.add_argument(
@@ -62,6 +63,13 @@ def main(argv=None):
     strengths.add_argument("--only", metavar="TEXT,...", help="data whose name has this text")
     strengths.add_argument("--memory", action="store_true", help="only the peak memory, on 2 GB")
     strengths.set_defaults(run=run_strengths)
+    networks = commands.add_parser("network", help="networks on nine UCI sets, and beside MLPs")
+    networks.add_argument("--threads", type=int, default=1, help="of BLAS (default: 1)")
+    networks.add_argument("--data", type=Path, required=True, help="folder with load.py, uci9.npz")
+    networks.add_argument("--splits", type=int, default=5, help="of each set (default: 5)")
+    networks.add_argument("--only", metavar="NAME,...", help="these sets only")
+    networks.add_argument("--part", choices=["uci", "mlp", "page"], help="this part only")
+    networks.set_defaults(run=run_network)
     arguments = parser.parse_args(argv)
     # Before NumPy is imported, hence the imports further down.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -71,11 +79,21 @@ def main(argv=None):
     arguments.run(arguments)
 
 
-def run_diabetes(arguments):
-    """Print the milliseconds of fits and predictions on the diabetes data."""
-    import diabetes
+def run_tables(arguments):
+    """Race fits, searches and paths on ordinary tables, or on wide ones, and write the page."""
+    import tables
 
-    diabetes.report()
+    found = _circumstances(arguments)
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    circumstances = (
+        f"{found['machine']['cpu']}, {found['machine']['cores']} cores, {found['threads']} BLAS "
+        f"thread(s), {found['date']}; {versions}."
+    )
+    rows = tables.measure(arguments.wide)
+    suffix = ("-wide" if arguments.wide else "") + (
+        "" if arguments.threads == 1 else f"-{arguments.threads}threads"
+    )
+    (HERE / f"tables{suffix}.md").write_text(tables.report(rows, circumstances))
 
 
 def run_large(arguments):
@@ -119,6 +137,26 @@ def run_strengths(arguments):
             results["rows"].append(row)
             _save(results, path)
     (HERE / "cv.md").write_text(strengths.page(results, memory.table(results.get("memory", []))))
+
+
+def run_network(arguments):
+    """Fit networks to the splits that are not measured yet, and race them; write the page."""
+    import network
+
+    path = HERE / "results/network.json"
+    results = json.loads(path.read_text()) if path.exists() else {}
+    results.update(_circumstances(arguments))
+    if arguments.part in (None, "uci"):
+        names = arguments.only.split(",") if arguments.only else list(network.PUBLISHED)
+        done = results.setdefault("uci", [])
+        for row in network.uci(arguments.data, names, arguments.splits, list(done)):
+            print(row, flush=True)
+            done.append(row)
+            _save(results, path)
+    if arguments.part in (None, "mlp"):
+        results["beside_mlp"] = network.beside_mlp()
+    _save(results, path)
+    (HERE / "network.md").write_text(network.page(results))
 
 
 def run_l1(arguments):

@@ -13,7 +13,7 @@ import re
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +63,7 @@ def split(path: str, text: str, sep: str | None, target: str) -> "tuple[pd.DataF
     if first.startswith("sep="):  # the line by which Excel says its separator
         sep, text = sep or first.rstrip("\r").removeprefix("sep="), rest
 
-    def read(text: str, sep: str, **options) -> pd.DataFrame:
+    def read(text: str, sep: str, **options: Any) -> pd.DataFrame:
         options |= {"sep": SEPARATORS.get(sep, sep), "skipinitialspace": True}
         return pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, **options)
 

@@ -178,7 +178,7 @@ class BaseRegularized(LinearPredictor):
             If the duality gap, relative to that of the null model's loss, is above `tol`.
         """
         with unchanged_on_error(self):
-            vars(self).pop("moments_", None)
+            self.__dict__.pop("moments_", None)
             if not isinstance(X, np.ndarray) and self._is_read_in_parts(X):
                 table.check_without_rows(self.solver)
                 moments = collect(self, X, y, sample_weight)
@@ -226,7 +226,7 @@ class BaseRegularized(LinearPredictor):
             self.dual_gap_ = self.dual_gap_ + self._cast_loss(problem, penalty, solution)
         self.n_iter_ = solution.n_iter
         self.solver_ = solution.solver
-        vars(self).pop("loss_curve_", None)
+        self.__dict__.pop("loss_curve_", None)
         if solution.loss_curve is not None:
             self.loss_curve_ = solution.loss_curve
         runs_all_epochs = self.tol == 0 and not table.SOLVERS[self.solver_].exact
@@ -272,9 +272,10 @@ def per_feature(values: Any, n_features: int, name: str, *, infinite: bool = Fal
 
 def cast(values: NDArray, dtype: Any, name: str) -> NDArray:
     """Return finite `values` in `dtype`, or raise ValueError where it cannot hold them."""
-    with np.errstate(over="ignore"):
-        values = np.asarray(values).astype(dtype, copy=False)
-    if not np.all(np.isfinite(values)):
+    if values.dtype != dtype:
+        with np.errstate(over="ignore"):
+            values = values.astype(dtype)
+    if not np.isfinite(values).all():
         raise ValueError(f"The {name} overflow {dtype}, the float type of X. Rescale X or y.")
     return values
 

@@ -107,7 +107,7 @@ class IncrementalRegressor(BaseRegularized):
         with unchanged_on_error(self):
             self.moments_ = moments
             self.n_features_in_ = moments.n_features
-            vars(self).pop("feature_names_in_", None)
+            self.__dict__.pop("feature_names_in_", None)
             if moments.feature_names is not None:
                 self.feature_names_in_ = moments.feature_names
             return self.refit()

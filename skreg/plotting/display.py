@@ -251,8 +251,9 @@ class RegularizationPathDisplay:
             names, own = path.feature_names, getattr(model, parameter)
             is_on_path = np.ndim(own) == 0 and values[-1] <= own <= values[0]
             own_chosen = {f"{own:.3g}": own} if is_on_path else {}
-        with suppress(AttributeError):  # there are no steps, or one does not name its features
-            names = steps.get_feature_names_out()
+        if steps is not None:
+            with suppress(AttributeError):  # a step does not name its features
+                names = steps.get_feature_names_out()
         coefs, knots = inputs.one_target(coefs, knots, target)
         display = cls(
             parameter=parameter,

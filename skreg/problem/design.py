@@ -86,9 +86,9 @@ class RowDesign:
         both[0] = share
         with np.errstate(over="ignore", invalid="ignore"):
             target_mean = y @ share if fit_intercept else np.zeros(y.shape[:-1])
-            target = y - np.expand_dims(target_mean, -1)
+            target = y - target_mean[..., None]
             if fit_intercept:  # what rounding left of the mean of a y far from zero
-                target -= np.expand_dims(target @ share, -1)
+                target -= (target @ share)[..., None]
             norm2 = (target * target) @ share
             same = norm2 <= (4 * EPS * target_mean) ** 2  # a constant y, up to rounding
             target[same], target_mean = 0.0, np.where(same, y[..., 0], target_mean)
@@ -198,7 +198,7 @@ class RowDesign:
 
     def kernel(self, scale: NDArray) -> NDArray:
         """Return A diag(scale^2) A' (n, n) for scale (p,)."""
-        if self.is_sparse:
+        if not isinstance(self.X, np.ndarray):
             X = sparse.csc_array(self.X.astype(np.float64).multiply(scale[None, :]))
             kernel = (X @ X.T).toarray()
             offset = X @ (self.centre * scale)
@@ -283,7 +283,7 @@ def _rows_of(X: Matrix, rows: slice, factor: NDArray | None = None) -> Any:
     if factor is None:
         return part
     scaled = factor[rows, None]
-    return part * scaled if isinstance(X, np.ndarray) else part.multiply(scaled).tocsc()
+    return part * scaled if isinstance(part, np.ndarray) else part.multiply(scaled).tocsc()
 
 
 def _dense(X: Matrix) -> NDArray:

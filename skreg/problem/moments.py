@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
-from numbers import Number
 from operator import add
 from typing import Any
 
@@ -184,7 +183,7 @@ class Moments:
 
     def __radd__(self, other):
         """Let `sum` begin with 0."""
-        return self if isinstance(other, Number) and other == 0 else NotImplemented
+        return self if isinstance(other, int | float) and other == 0 else NotImplemented
 
     def __repr__(self):
         targets = "".join(f", n_targets={n}" for n in self.target_mean.shape)

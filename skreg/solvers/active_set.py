@@ -96,7 +96,7 @@ def _newton_steps(problem: Quadratic, start: NDArray, accuracy: float) -> tuple[
         signs = np.sign(z)
         x = problem.newton_point(signs, x, FULL)
         z, violation = problem.gradient_step(x)
-        changes = np.count_nonzero(np.sign(z) != signs)
+        changes = int(np.count_nonzero(np.sign(z) != signs))
         if changes >= fewest and violation > 0.5 * least:
             break  # the steps cycle
         fewest, least = min(changes, fewest), min(violation, least)

@@ -45,11 +45,12 @@ def certify(
     what `problem.evaluate(w)` returns, where it is known better.
     """
     correlation, norm2 = problem.evaluate(w) if evaluation is None else evaluation
-    free_gap, z, z_norm2 = np.zeros(w.shape[:-1]), correlation, norm2
+    z, z_norm2 = correlation, norm2
+    free_gap: NDArray | float = 0.0
     if penalty.free.any():
         free_gap, z, z_norm2 = _without_free(problem, penalty, w, correlation, norm2)
     gap = penalty.dual_gap(w, z, z_norm2)
-    if np.any(gap > tol * 0.5 * problem.target_norm2):
+    if (gap > tol * 0.5 * problem.target_norm2).any():
         gap = penalty.dual_gap(w, z, z_norm2, _rounding(problem, w))
     gap = gap + free_gap + problem.unresolved(w, penalty)
     return Certificate(w, correlation, norm2, gap)

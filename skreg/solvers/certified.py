@@ -52,7 +52,7 @@ def solve(
             # Rounding may have left the constraint.
             coef = np.maximum(found.coef, 0.0) if penalty.positive else found.coef
             certificate = certify(problem, penalty, coef, settings.tol, found.evaluation)
-        if not np.all(np.isfinite(certificate.gap)):
+        if not np.isfinite(certificate.gap).all():
             raise ValueError(OVERFLOW)
         found = replace(found, coef=coef, dual_gap=certificate.gap, solver=name)
         if best is None or np.max(found.dual_gap) < np.max(best.dual_gap):

@@ -40,13 +40,13 @@ def solve(problem: Problem, penalty: Penalty, start: object, settings: Settings)
     """Minimise over w (..., p), target by target; the path needs no start."""
     G = problem.gram(ALL)
     G.flat[:: len(G) + 1] += penalty.finite[1]
-    coef = np.zeros(problem.coef_shape)
-    n_iter = 1
-    for target in np.ndindex(coef.shape[:-1]):
-        w, kinks = minimiser(G, problem.cross[target], penalty.l1, penalty.positive)
+    targets = problem.cross.reshape(-1, problem.n_features)
+    coef, n_iter = np.zeros_like(targets), 1
+    for row, c in zip(coef, targets, strict=True):
+        w, kinks = minimiser(G, c, penalty.l1, penalty.positive)
         if w is not None:
-            coef[target], n_iter = w, max(n_iter, kinks)
-    return Solution(coef, n_iter=n_iter)
+            row[:], n_iter = w, max(n_iter, kinks)
+    return Solution(coef.reshape(problem.coef_shape), n_iter=n_iter)
 
 
 def minimiser(G: NDArray, c: NDArray, l1: NDArray, positive: bool) -> tuple[NDArray | None, int]:
@@ -93,7 +93,8 @@ def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -
     """Return the path for G (p, p), c (p,), v (p,) down to t = `end`; None if it does not end."""
     p = len(c)
     norms2 = G.diagonal().copy()
-    T = np.vstack([G, np.zeros(p), c])  # M, and below it the slopes d and the values y
+    T = np.empty((p + 2, p))
+    T[:p], T[p], T[p + 1] = G, 0.0, c  # M, and below it the slopes d and the values y
     lines = T[p:]
     d, y = lines
     outside = (norms2 > 0) & np.isfinite(v)

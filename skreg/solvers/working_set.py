@@ -127,7 +127,7 @@ def _rounds(
     """Return the best point from w (p,) on: within tol in the `last` stage, else roughly."""
     tol = settings.tol if is_last else STAGE_TOL
     target_gap = tol * 0.5 * problem.target_norm2
-    best, stalls, fresh = None, 0, w.any()
+    best, stalls, fresh = None, 0, bool(w.any())
     while True:
         point = certify(problem, penalty, w, tol)
         stalls = 0 if best is None or point.gap < 0.5 * best.gap else stalls + 1
@@ -153,10 +153,10 @@ def _violators(penalty: Penalty, working: WorkingGram, point: Certificate) -> ND
     excess = penalty.excess(point.correlation)
     # Features in the support or without an L1 penalty must be in play.
     excess[(point.w != 0) | (penalty.l1 == 0)] = np.inf
-    most = max(_first(len(excess)), np.count_nonzero(point.w))
+    most = max(_first(len(excess)), int(np.count_nonzero(point.w)))
     candidates = np.flatnonzero(outside & (excess > (0.0 if len(working.features) else -np.inf)))
     if len(candidates) > most:
-        most += np.count_nonzero(np.isinf(excess[candidates]))
+        most += int(np.count_nonzero(np.isinf(excess[candidates])))
         worst = np.argpartition(-excess[candidates], min(most, len(candidates)) - 1)[:most]
         candidates = candidates[worst]
     return candidates

@@ -1,0 +1,1 @@
+"""Networks under L1, L2 and dropout."""

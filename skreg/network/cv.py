@@ -1,0 +1,193 @@
+"""Strengths chosen by folds, whose networks are the model.
+
+One network per fold follows the strengths l2 from weak to strong, each from where the one before
+ended. Each dropout rate, from low to high, begins anew, or, where that would take Adam too long,
+from the weakest l2 of the rate before. A path ends where the error of the ensemble
+rises, and the search ends with the first rate whose path is worse than the one before. No row is
+lost to early stopping, and the held-out residuals give intervals (`held_out`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import KW_ONLY, dataclass, replace
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import _fit_context, is_classifier
+from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, check_cv
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils._param_validation import StrOptions
+
+from ..model_selection.callbacks import CallbackSupportMixin
+from .base import BaseNetwork, in_parallel, outputs, unchanged_on_error
+from .held_out import HeldOut
+from .scaling import Rows
+from .settings import LBFGS_ROWS, Settings
+from .training import Network, train
+
+N_FOLDS, N_REPEATS = 5, 2
+SHORTER = 4  # times fewer iterations for a network that starts where another ended
+
+Split = tuple[NDArray, NDArray]
+
+
+@dataclass(repr=False, eq=False)
+class NetworkCV(CallbackSupportMixin, BaseNetwork):
+    """The search over dropout rates and L2 strengths, for either loss."""
+
+    _: KW_ONLY
+    dropout_rates: Sequence[float] = (0.0, 0.002, 0.01, 0.05)
+    l2_lambdas: Sequence[float] = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
+    cv: Any = None
+    scoring: str | Callable | None = None
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseNetwork._parameter_constraints,
+        "dropout_rates": ["array-like"],
+        "l2_lambdas": ["array-like"],
+        "cv": ["cv_object"],
+        "scoring": [StrOptions(set(get_scorer_names())), callable, None],
+    }
+
+    def _held_out_error(self, held: HeldOut) -> float:
+        """Return the error to choose by."""
+        raise NotImplementedError
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, groups=None):
+        """Choose dropout rate and strength, and keep the networks of the folds.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix or array} of shape (n_samples, n_features)
+            The inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The targets; classes in one column.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Nonnegative row weights, in the fits and in the errors. None weighs all alike.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group, such as the visits of one patient, are held out together.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            For NaN or infinite values, shapes that do not agree, weights that are negative or all
+            zero (also within a fold), and parameters that do not go together.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If a training of the chosen networks failed.
+        """
+        with unchanged_on_error(self):
+            rates = check_array(self.dropout_rates, ensure_2d=False, input_name="dropout_rates")
+            l2_lambdas = check_array(self.l2_lambdas, ensure_2d=False, input_name="l2_lambdas")
+            if np.any(l2_lambdas < 0):
+                raise ValueError(f"l2_lambdas must be nonnegative; got {self.l2_lambdas}.")
+            rows = self._rows(X, y, sample_weight)
+            random = check_random_state(self.random_state)
+            splits = self._splits(rows, np.asarray(y), groups, random)
+            seeds = random.randint(2**31 - 1, size=len(splits))
+            context = self._init_callback_context(max_subtasks=len(rates) * len(l2_lambdas))
+            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            weakest: list = [None] * len(splits)
+            best, path_before = np.inf, np.inf
+            results: list[tuple[float, float, float]] = []
+            for rate in np.sort(rates):
+                goes_on = weakest[0] is not None and weakest[0].solver == "adam"
+                networks = weakest if goes_on else [None] * len(splits)
+                path: list[float] = []
+                for l2 in np.sort(l2_lambdas):
+                    task = context.subcontext(task_name="candidate")
+                    task.call_on_fit_task_begin(estimator=self)
+                    settings = replace(self._settings(rate, l2), verbose=0)
+                    networks, held = self._train_folds(rows, splits, seeds, settings, networks)
+                    weakest = weakest if path else networks
+                    error = self._error(held, y, sample_weight)
+                    path.append(error)
+                    results.append((rate, l2, -error))
+                    if error < best or len(results) == 1:
+                        best, self.dropout_rate_, self.l2_lambda_ = error, rate, l2
+                        chosen, self._held = networks, held
+                    if self.verbose:
+                        print(f"dropout_rate {rate:g}, l2_lambda {l2:g}: error {error:.6g}")
+                    task.call_on_fit_task_end(estimator=self)
+                    if path[-1] > min(path):
+                        break
+                if min(path) > path_before:
+                    break
+                path_before = min(path)
+            self.best_score_ = -best
+            columns = zip(*results, strict=True)
+            names = ("dropout_rate", "l2_lambda", "score")
+            self.cv_results_ = {n: np.array(c) for n, c in zip(names, columns, strict=True)}
+            self.oof_prediction_ = self._shaped(self._held.mean)
+            self._keep(chosen)
+            context.call_on_fit_task_end(estimator=self, X=X, y=y)
+            return self
+
+    def _splits(self, rows: Rows, y: NDArray, groups: Any, random: Any) -> list[Split]:
+        """Return rows to train on, those of weight, and rows to hold out, for each network."""
+        cv = N_FOLDS if self.cv is None else self.cv
+        if isinstance(cv, Integral):
+            kind = StratifiedKFold if is_classifier(self) else KFold
+            kind = kind if groups is None else GroupKFold
+            repeats = N_REPEATS if len(rows.s) <= LBFGS_ROWS else 1
+            seeds = random.randint(2**31 - 1, size=repeats)
+            splitters = [kind(int(cv), shuffle=True, random_state=seed) for seed in seeds]
+        else:
+            splitters = [check_cv(cv, y, classifier=is_classifier(self))]
+        splits = [pair for each in splitters for pair in each.split(rows.X, y, groups)]
+        splits = [(train[rows.s[train] > 0], held) for train, held in splits]
+        if not all(len(train) and np.any(rows.s[held]) for train, held in splits):
+            raise ValueError("Each fold of cv needs rows of positive sample_weight, and others.")
+        return splits
+
+    def _train_folds(
+        self, rows: Rows, splits: list[Split], seeds: NDArray, settings: Settings, networks: list
+    ) -> tuple[list[Network], HeldOut]:
+        """Return the networks of the folds, trained on, and what they predict of unseen rows."""
+        tasks = zip(splits, seeds, networks, strict=True)
+        trained = in_parallel(self.n_jobs, _train_fold, ((rows, settings, *task) for task in tasks))
+        shape = len(splits), len(rows.s)
+        held = HeldOut(rows.Y, rows.s, np.zeros(shape, bool), np.zeros((*shape, rows.Y.shape[1])))
+        for k, ((_, out), (_, z)) in enumerate(zip(splits, trained, strict=True)):
+            held.unseen[k, out] = True
+            held.predictions[k, out] = self._predicted(z)
+        return [network for network, _ in trained], held
+
+    def _error(self, held: HeldOut, y: Any, sample_weight: Any) -> float:
+        """Return the error of the ensemble, or what `scoring` says of held-out predictions."""
+        if self.scoring is None:
+            return self._held_out_error(held)
+        some = np.flatnonzero(held.unseen.any(axis=0))
+        weights = None if sample_weight is None else np.asarray(sample_weight)[some]
+        given = {} if weights is None else {"sample_weight": weights}
+        model = copy(self)
+        # What is to be scored is predicted already.
+        model.__dict__["_member_predictions"] = lambda predictions: predictions[None]
+        scorer = check_scoring(model, self.scoring)
+        return -scorer(model, held.mean[some], np.asarray(y)[some], **given)
+
+
+def _train_fold(
+    rows: Rows, settings: Settings, split: Split, seed: int, before: Network | None
+) -> tuple[Network, NDArray]:
+    """Return the network of a fold, trained on from the one before, and its held-out outputs."""
+    part = rows.take(split[0]).as_weighted_set()
+    if before is None:
+        network = train(part, settings, seed)
+    else:
+        settings = replace(settings, shortened=SHORTER)
+        network = train(part, settings, seed, start=before.layers)
+    return network, outputs(rows.X[split[1]], network.layers, settings.activation)
