@@ -183,8 +183,8 @@ def fold_problems(
             common = common[~np.isin(common, np.concatenate([fold.test for fold in batch]))]
         rest = data.sums(common)
         trains = data.problems(np.array([*without_each(tests, rest)]), intercept)
-        for *pair, fold in zip(trains, data.problems(tests, True), batch, strict=True):
-            problems.append(FoldProblem(*pair, fold, data))
+        for train, test, fold in zip(trains, data.problems(tests, True), batch, strict=True):
+            problems.append(FoldProblem(train, test, fold, data))
         if whole is None and len(batch) > 1:
             whole = data.problems(sum(tests, rest)[None], intercept)[0]
     return problems, whole
