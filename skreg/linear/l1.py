@@ -40,6 +40,11 @@ class L1Regressor(IncrementalRegressor):
     penalty_weights : array-like of shape (n_features,), default=None
         Factors v_j >= 0 of both penalties. 0 leaves a feature unpenalised, `inf` excludes it (its
         coefficient is 0). None: all ones.
+    standardize : bool, default=False
+        Whether to penalise as if every column had unit variance, as glmnet does by default: v_j is
+        multiplied by the weighted standard deviation of column j (divisor S) in the L1 penalty and
+        by its square in the L2 penalty. The fit is that after a `StandardScaler`, with the
+        coefficients in the units of X, which is neither scaled nor copied.
     solver : {"auto", "newton", "subgradient"}, default="auto"
         - "newton" is exact: coordinate descent on a working set, finished by Newton steps.
         - "subgradient" is plain subgradient descent from zero,
@@ -135,6 +140,7 @@ class L1Regressor(IncrementalRegressor):
         fit_intercept=True,
         positive=False,
         penalty_weights=None,
+        standardize=False,
         solver="auto",
         learning_rate="auto",
         average=True,
@@ -148,6 +154,7 @@ class L1Regressor(IncrementalRegressor):
         self.fit_intercept = fit_intercept
         self.positive = positive
         self.penalty_weights = penalty_weights
+        self.standardize = standardize
         self.solver = solver
         self.learning_rate = learning_rate
         self.average = average
@@ -161,6 +168,7 @@ class L1Regressor(IncrementalRegressor):
             self._weights(problem),
             self.l1_lambda,
             self.l2_lambda,
+            units=self._units(problem),
             positive=self.positive,
         )
 
