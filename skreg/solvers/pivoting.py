@@ -116,7 +116,7 @@ def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -
             _exchange(T, j, row, work)
             y[j], d[j], bound[j] = -side[j] * t * v[j], d[j] - side[j] * v[j], v[j]
             outside[[j, *blocked]], side[[j, *blocked]] = True, 1.0
-            active[j], features[-1], blocked = False, ~j, []
+            active[j], features[-1], coefs[-1][j], blocked = False, ~j, 0.0, []
         elif T[j, j] > INDEPENDENT * norms2[j]:  # j enters
             side[j] = -1.0 if positive or y[j] > 0 else 1.0
             row[p] += side[j] * v[j]
