@@ -5,7 +5,7 @@ projected out of A and b),
 
     F(w) = 1/2 |b - A w|^2 + sum_j l1_j |w_j| + 1/2 sum_j ridge_j w_j^2     (w >= 0 if positive)
 
-with l1_j = l1_lambda v_j c_j and ridge_j = l2_lambda v_j c_j^2 + rho_j m_j, rho_j = q_j / (1 - q_j):
+with l1_j = l1_lambda v_j c_j and ridge_j = l2_lambda v_j c_j^2 + rho_j m_j, rho_j = q_j/(1 - q_j):
 dropout at rate q_j, averaged over all masks, is a ridge weighted by the second moment m_j it
 destroys (Wager, Wang & Liang, 2013; Srivastava et al., 2014). The unit c_j of column j is 1, or its
 standard deviation if the penalty is that of standardised columns, whose coefficients are c_j w_j.

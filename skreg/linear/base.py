@@ -143,7 +143,7 @@ class BaseRegularized(LinearPredictor):
         if not self.standardize:
             return 1.0
         deviation = np.sqrt(problem.second_moments("mean"))
-        # With an intercept the moments are centred; else the mean square cancels most of its digits.
+        # With an intercept moments are centred; else the mean square cancels most of its digits.
         rounding = NO_SPREAD if problem.fit_intercept else np.sqrt(NO_SPREAD)
         return np.where(deviation <= rounding * np.abs(problem.mean), 1.0, deviation)
 

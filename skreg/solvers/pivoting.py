@@ -150,7 +150,8 @@ def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -
         features.append(p)
     if t > end:
         return None
-    return Path(np.array(knots), np.array(coefs), np.array(features))
+    # Adding 0 makes a plain zero of -0, which is what y * active has for a negative y.
+    return Path(np.array(knots), np.array(coefs) + 0.0, np.array(features))
 
 
 def _exchange(T: NDArray, k: int, row: NDArray) -> None:
