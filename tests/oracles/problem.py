@@ -106,7 +106,9 @@ class Problem:
         finite = np.where(self.excluded, 0.0, v)
         unit = np.sqrt(np.where(variance > 0, variance, 1.0)) if standardize else 1.0
         self.l1 = l1 * finite * unit
-        self.ridge = l2 * finite * unit**2 + rate / (1 - rate) * (variance if drop_to == "mean" else square)
+        self.ridge = l2 * finite * unit**2 + rate / (1 - rate) * (
+            variance if drop_to == "mean" else square
+        )
 
     @classmethod
     def of(cls, estimator, X, y, sample_weight=None):
