@@ -5,10 +5,11 @@ projected out of A and b),
 
     F(w) = 1/2 |b - A w|^2 + sum_j l1_j |w_j| + 1/2 sum_j ridge_j w_j^2     (w >= 0 if positive)
 
-with l1_j = l1_lambda v_j u_j and ridge_j = l2_lambda v_j u_j^2 + rho_j m_j. The unit u_j of a column
-is 1, or its standard deviation if the penalty is that of standardised columns, whose coefficients
-are u_j w_j. Dropout at rate q_j, averaged over all masks, is a ridge weighted by the second moment
-m_j it destroys, with rho_j = q_j / (1 - q_j) (Wager, Wang & Liang, 2013; Srivastava et al., 2014).
+with l1_j = l1_lambda v_j u_j and ridge_j = l2_lambda v_j u_j^2 + rho_j m_j. The unit u_j is 1, or
+the standard deviation of column j if the penalty is that of standardised columns, whose
+coefficients are u_j w_j. Dropout at rate q_j, averaged over all masks, is a ridge weighted by the
+second moment m_j it destroys, rho_j = q_j / (1 - q_j) (Wager, Wang & Liang, 2013; Srivastava et
+al., 2014).
 An infinite weight excludes a feature.
 
 Certificate. For the residual r = b - A w, any s in [0, 1], theta = s r and z = A'theta,
