@@ -235,7 +235,7 @@ class BaseRegularized(LinearPredictor):
 
         self.coef_ = cast(solution.coef, dtype, "coefficients")
         self.intercept_ = cast(problem.intercept(self.coef_), dtype, "intercept")[()]
-        self.dual_gap_ = solution.dual_gap[()]
+        self.dual_gap_ = np.asarray(solution.dual_gap)[()]
         if dtype != np.float64:
             self.dual_gap_ = self.dual_gap_ + self._cast_loss(problem, penalty, solution)
         self.n_iter_ = solution.n_iter
