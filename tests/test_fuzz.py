@@ -106,6 +106,7 @@ def draw_model(rng, p):
         solver=solver,
         positive=bool(rng.random() < 0.2),
         fit_intercept=bool(rng.random() < 0.7),
+        standardize=bool(rng.random() < 0.3),
     )
 
 

@@ -166,6 +166,18 @@ def make(name):
             X = sp.csr_array(sp.hstack([X, X[:, :2]]))
             v = np.array([0, 0, 0, 1, 1, 1, 1, 1, 1, 2, 0, 1.0])
             return Case(X, y, params={"penalty_weights": v}, excused=("cholesky",))
+        case "standardised":
+            return Case(X * np.linspace(0.3, 3, 12), y, params={"standardize": True})
+        case "standardised, weights, no intercept":
+            params = {"standardize": True, "fit_intercept": False}
+            return Case(X, y, rng.uniform(0.1, 3, 50), params=params)
+        case "standardised, unpenalised and excluded, wide":
+            v = np.where(np.arange(60) < 3, 0.0, 1.0)
+            v[5:9] = np.inf
+            params = {"standardize": True, "penalty_weights": v}
+            return Case(*regression(15, 60), params=params)
+        case "standardised, sparse":
+            return Case(*sparse_regression(), params={"standardize": True})
         case "positive":
             return Case(X, y, params={"positive": True})
         case "positive, wide":
@@ -198,6 +210,8 @@ CASES = (
     *("targets", "a constant target"),
     *("penalty weights", "unpenalised and excluded", "unpenalised, wide"),
     "unpenalised copies, sparse",
+    *("standardised", "standardised, weights, no intercept", "standardised, sparse"),
+    "standardised, unpenalised and excluded, wide",
     *("positive", "positive, wide", "positive, unpenalised", "positive, nothing to find"),
     *("350 x 320", "40 x 600", "sparse, 150 x 250"),
 )

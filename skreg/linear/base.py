@@ -51,7 +51,7 @@ SHARED_CONSTRAINTS: dict[str, list] = {
     "verbose": ["verbose"],
 }
 STRENGTH = [Interval(Real, 0, None, closed="left")]
-NO_SPREAD = 1e-13  # of a mean square: about what rounding leaves of a difference of mean squares
+NO_SPREAD = 1e-13  # of a mean: a smaller deviation is rounding (of its square, if not centred)
 
 
 class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -143,7 +143,7 @@ class BaseRegularized(LinearPredictor):
         if not self.standardize:
             return 1.0
         deviation = np.sqrt(problem.second_moments("mean"))
-        # With an intercept moments are centred; else the mean square cancels most of its digits.
+        # Without an intercept the variance is a difference of mean squares, with their rounding.
         rounding = NO_SPREAD if problem.fit_intercept else np.sqrt(NO_SPREAD)
         return np.where(deviation <= rounding * np.abs(problem.mean), 1.0, deviation)
 
