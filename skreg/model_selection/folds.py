@@ -182,7 +182,7 @@ def fold_problems(
         if len(batch) > 1:
             common = common[~np.isin(common, np.concatenate([fold.test for fold in batch]))]
         rest = data.sums(common)
-        trains = data.problems(np.array([*without_each(tests, rest)]), intercept)
+        trains = data.problems(np.array([*without_each([*tests], rest)]), intercept)
         for train, test, fold in zip(trains, data.problems(tests, True), batch, strict=True):
             problems.append(FoldProblem(train, test, fold, data))
         if whole is None and len(batch) > 1:
