@@ -5,6 +5,7 @@ Every number and picture is made in the build, or printed by an example that the
 """
 
 import inspect
+import warnings
 
 from sphinx_gallery.sorting import ExplicitOrder
 
@@ -48,8 +49,6 @@ numpydoc_validation_checks = {
     "RT02",  # what is returned is named, as scikit-learn does
     "YD01",
 }
-# Its docstring leaves out the parameter `_source`, which is private.
-numpydoc_validation_exclude = {r"^skreg\.RegularizationPath$"}
 
 
 def own_methods(name):
@@ -74,9 +73,11 @@ autosummary_context = {"own_methods": own_methods}
 
 # Gallery and pictures
 
+warnings.filterwarnings("error", category=UserWarning)  # of an example: it would be printed
+
 # What is fundamental, then what is real, then what is special.
 ORDER = ["three_paths", "one_scale", "missing_pixels", "one_standard_error", "house_prices"]
-ORDER += ["spectra", "text", "adaptive_lasso", "stream", "loops"]
+ORDER += ["spectra", "text", "network_table", "network_digits", "adaptive_lasso", "stream", "loops"]
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",

@@ -66,8 +66,9 @@ def fitted(cls, solvers, X, y, s=None, **params):
 
 
 @pytest.mark.parametrize("positive", [False, True], ids=["", "positive"])
-@each_intercept
-@each_weights
+@pytest.mark.parametrize(
+    ("weighted", "fit_intercept"), [(True, True), (False, False)], ids=["weighted", "no intercept"]
+)
 @pytest.mark.parametrize("l2", [0.0, 0.1], ids=["lasso", "elastic-net"])
 @pytest.mark.parametrize("data", ["tall", "wide", "sparse"])
 def test_l1_is_lasso_and_elastic_net(data, l2, weighted, fit_intercept, positive):
@@ -103,8 +104,9 @@ def test_positive_ridge_is_that_of_scikit_learn():
     assert_same_fit(L2Regressor(0.1, positive=True, tol=TIGHT).fit(X, y), theirs)
 
 
-@each_intercept
-@each_weights
+@pytest.mark.parametrize(
+    ("weighted", "fit_intercept"), [(True, True), (False, False)], ids=["weighted", "no intercept"]
+)
 @pytest.mark.parametrize("cls", [L1Regressor, L2Regressor, DropoutRegressor])
 @pytest.mark.parametrize("data", [*DATA, "dependent"])
 def test_strength_zero_is_least_squares_of_minimum_norm(data, cls, weighted, fit_intercept):

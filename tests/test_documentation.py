@@ -35,6 +35,19 @@ def test_every_estimator_shows_an_example():
         assert ">>> " in getattr(skreg, name).__doc__
 
 
+def test_the_reference_lists_everything_public():
+    page = (ROOT / "docs" / "api.rst").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^   (\w+)$", page, flags=re.MULTILINE)) == sorted(skreg.__all__)
+
+
+@pytest.mark.parametrize("name", ["L1Regressor", "L2Regressor", "DropoutRegressor"])
+def test_the_reference_names_the_solvers_that_an_estimator_takes(name):
+    estimator = getattr(skreg, name)
+    named = re.search(r"solver : \{(.*?)\}", estimator.__doc__)[1]
+    (options,) = estimator._parameter_constraints["solver"]
+    assert set(re.findall(r'"(\w+)"', named)) == options.options
+
+
 def test_the_readme_examples_print_what_it_says(capsys):
     text = README.read_text(encoding="utf-8")
     examples = re.findall(r"```python\n(.*?)```\s+prints `(.*?)`", text, flags=re.DOTALL)

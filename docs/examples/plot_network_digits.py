@@ -59,6 +59,7 @@ for name, values in accuracy.items():
     ax.plot(rates, values, "o-", label=name)
 ax.set_xlabel("share of the pixels that are deleted")
 ax.set_ylabel("accuracy on test images")
+ax.set_title("Digits: dropout of what will be missing")
 ax.legend()
 plt.show()
 

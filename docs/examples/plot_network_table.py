@@ -21,7 +21,7 @@ from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skreg import L2RegressorCV, NetworkRegressorCV
 
@@ -35,7 +35,7 @@ columns = make_column_transformer(
 train, test, log_train, log_test = train_test_split(houses, log_price, random_state=0)
 
 models = {
-    "linear, L2": L2RegressorCV(),
+    "linear, L2": make_pipeline(StandardScaler(), L2RegressorCV()),
     "boosting": HistGradientBoostingRegressor(random_state=0),
     "networks": NetworkRegressorCV(
         (20,), dropout_rates=[0.05, 0.2], l2_lambdas=[1e-3, 1e-2, 1e-1], random_state=0
@@ -75,5 +75,6 @@ ax.fill_between(place, low[order] / 1e3, high[order] / 1e3, alpha=0.3, label="90
 ax.plot(place, price.to_numpy()[order] / 1e3, ".", color="black", label="price")
 ax.set_xlabel("every tenth test house, by prediction")
 ax.set_ylabel("thousands of dollars")
+ax.set_title("Prices in Ames and their intervals")
 ax.legend()
 plt.show()

@@ -47,12 +47,20 @@ class DropoutRegressor(IncrementalRegressor):
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is never penalised. False: the data are taken as centred.
     positive : bool, default=False
-        Whether to constrain the coefficients to be nonnegative. Only `solver="newton"` can.
+        Whether to constrain the coefficients to be nonnegative. Of the solvers, "pivoting" and
+        "newton" can.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors v_j >= 0 of the L1 and L2 penalties, not of the dropout. 0 leaves a feature
         unpenalised, `inf` excludes it (its coefficient is 0). None: all ones.
-    solver : {"auto", "newton", "cholesky", "dual", "svd", "cg", "mask"}, default="auto"
-        All but the last are exact, and as in `L2Regressor`; with an L1 part only "newton" is.
+    standardize : bool, default=False
+        Whether to penalise as if every column had unit variance: v_j is multiplied by the weighted
+        standard deviation of column j (divisor S) in the L1 penalty and by its square in the L2
+        penalty. The coefficients stay in the units of X, which is neither scaled nor copied. The
+        dropout is the same: with `drop_to="mean"` it does not depend on the units of the columns.
+    solver : {"auto", "cholesky", "dual", "svd", "cg", "pivoting", "newton", "mask"}, \
+            default="auto"
+        All but the last are exact, and as in `L2Regressor`; of them, "pivoting" and
+        "newton" can do an L1 part.
         "mask" is plain gradient descent on a freshly masked X in each epoch, from a random start.
         It takes sparse X only with `drop_to="zero"`.
     learning_rate : float or "auto", default="auto"
@@ -86,7 +94,8 @@ class DropoutRegressor(IncrementalRegressor):
         correlations with the residual; 0 for the closed forms. Of a float32 X it includes what
         rounding the coefficients and the intercept to float32 costs, of which no warning is given.
     n_iter_ : int
-        Epochs, Newton steps or refinements taken; the largest of all targets.
+        Epochs, kinks of the path, rounds and Newton steps, or refinements; the largest of all
+        targets.
     solver_ : str
         The solver that was used.
     loss_curve_ : ndarray of shape (`n_iter_`,) or (`n_iter_`, n_targets)
@@ -153,6 +162,7 @@ class DropoutRegressor(IncrementalRegressor):
         fit_intercept=True,
         positive=False,
         penalty_weights=None,
+        standardize=False,
         solver="auto",
         learning_rate="auto",
         average=True,
@@ -169,6 +179,7 @@ class DropoutRegressor(IncrementalRegressor):
         self.fit_intercept = fit_intercept
         self.positive = positive
         self.penalty_weights = penalty_weights
+        self.standardize = standardize
         self.solver = solver
         self.learning_rate = learning_rate
         self.average = average
@@ -187,6 +198,7 @@ class DropoutRegressor(IncrementalRegressor):
             self.l1_lambda,
             self.l2_lambda,
             dropout,
+            units=self._units(problem),
             positive=self.positive,
         )
 

@@ -36,16 +36,27 @@ class L1Regressor(IncrementalRegressor):
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is never penalised. False: the data are taken as centred.
     positive : bool, default=False
-        Whether to constrain the coefficients to be nonnegative. Only `solver="newton"` can.
+        Whether to constrain the coefficients to be nonnegative. Of the solvers, "pivoting" and
+        "newton" can.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors v_j >= 0 of both penalties. 0 leaves a feature unpenalised, `inf` excludes it (its
         coefficient is 0). None: all ones.
-    solver : {"auto", "newton", "subgradient"}, default="auto"
+    standardize : bool, default=False
+        Whether to penalise as if every column had unit variance, as glmnet does by default: v_j is
+        multiplied by the weighted standard deviation of column j (divisor S) in the L1 penalty and
+        by its square in the L2 penalty. The fit is that after a `StandardScaler`, with the
+        coefficients in the units of X, which is neither scaled nor copied.
+    solver : {"auto", "pivoting", "newton", "subgradient"}, default="auto"
+        - "pivoting" is exact: it follows the solution from the strongest penalty down to this one,
+          on the Gram matrix of the features.
         - "newton" is exact: coordinate descent on a working set, finished by Newton steps.
         - "subgradient" is plain subgradient descent from zero,
           `w -= learning_rate * (X'(X w - y) / n + l1_lambda * sign(w))`, with
           `penalty_weights`, and `l2_lambda * w` if there is an L2 part.
-        - "auto" is "newton", or a closed form if there is no L1 part.
+        - "auto" is "pivoting" up to 300 features and "newton" for more. Where "pivoting" ends
+          above `tol`, "newton" follows, and then "pivoting rows", the same path on the rows, which
+          serves columns that are nearly equal. Without an L1 part and without `positive` it is a
+          closed form, as in `L2Regressor`.
     learning_rate : float or "auto", default="auto"
         Step of `solver="subgradient"`. "auto": the inverse of the largest curvature.
     average : bool, default=True
@@ -75,7 +86,8 @@ class L1Regressor(IncrementalRegressor):
         correlations with the residual; 0 for the closed forms. Of a float32 X it includes what
         rounding the coefficients and the intercept to float32 costs, of which no warning is given.
     n_iter_ : int
-        Epochs, Newton steps or refinements taken; the largest of all targets.
+        Epochs, kinks of the path, rounds and Newton steps, or refinements; the largest of all
+        targets.
     solver_ : str
         The solver that was used.
     loss_curve_ : ndarray of shape (`n_iter_`,) or (`n_iter_`, n_targets)
@@ -135,6 +147,7 @@ class L1Regressor(IncrementalRegressor):
         fit_intercept=True,
         positive=False,
         penalty_weights=None,
+        standardize=False,
         solver="auto",
         learning_rate="auto",
         average=True,
@@ -148,6 +161,7 @@ class L1Regressor(IncrementalRegressor):
         self.fit_intercept = fit_intercept
         self.positive = positive
         self.penalty_weights = penalty_weights
+        self.standardize = standardize
         self.solver = solver
         self.learning_rate = learning_rate
         self.average = average
@@ -161,6 +175,7 @@ class L1Regressor(IncrementalRegressor):
             self._weights(problem),
             self.l1_lambda,
             self.l2_lambda,
+            units=self._units(problem),
             positive=self.positive,
         )
 

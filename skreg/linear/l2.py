@@ -31,17 +31,23 @@ class L2Regressor(IncrementalRegressor):
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is never penalised. False: the data are taken as centred.
     positive : bool, default=False
-        Whether to constrain the coefficients to be nonnegative. Only `solver="newton"` can.
+        Whether to constrain the coefficients to be nonnegative. Of the solvers, "pivoting" and
+        "newton" can.
     penalty_weights : array-like of shape (n_features,), default=None
         Factors v_j >= 0 of the penalty. 0 leaves a feature unpenalised, `inf` excludes it (its
         coefficient is 0). None: all ones.
-    solver : {"auto", "newton", "cholesky", "dual", "svd", "cg", "gradient"}, default="auto"
+    standardize : bool, default=False
+        Whether to penalise as if every column had unit variance: v_j is multiplied by the weighted
+        variance of column j (divisor S). The fit is that after a `StandardScaler`, with the
+        coefficients in the units of X, which is neither scaled nor copied.
+    solver : {"auto", "cholesky", "dual", "svd", "cg", "pivoting", "newton", "gradient"}, \
+            default="auto"
         All but the last are exact.
 
         - "cholesky" factors the p x p side, "dual" the n x n side, for n samples and p features.
         - "svd" takes the singular values of a dense X: for strengths close to 0.
         - "cg" is conjugate gradients on the data: for sparse X too large for a factorisation.
-        - "newton" serves `positive=True`.
+        - "pivoting" and "newton" serve `positive=True`, as in `L1Regressor`.
         - "gradient" is plain gradient descent from zero,
           `w -= learning_rate * (X'(X w - y) / n + l2_lambda * w)`.
         - "auto" chooses by the shape and the type of X.
@@ -70,7 +76,8 @@ class L2Regressor(IncrementalRegressor):
         correlations with the residual; 0 for the closed forms. Of a float32 X it includes what
         rounding the coefficients and the intercept to float32 costs, of which no warning is given.
     n_iter_ : int
-        Epochs, Newton steps or refinements taken; the largest of all targets.
+        Epochs, kinks of the path, rounds and Newton steps, or refinements; the largest of all
+        targets.
     solver_ : str
         The solver that was used.
     loss_curve_ : ndarray of shape (`n_iter_`,) or (`n_iter_`, n_targets)
@@ -122,6 +129,7 @@ class L2Regressor(IncrementalRegressor):
         fit_intercept=True,
         positive=False,
         penalty_weights=None,
+        standardize=False,
         solver="auto",
         learning_rate="auto",
         max_iter=1000,
@@ -133,6 +141,7 @@ class L2Regressor(IncrementalRegressor):
         self.fit_intercept = fit_intercept
         self.positive = positive
         self.penalty_weights = penalty_weights
+        self.standardize = standardize
         self.solver = solver
         self.learning_rate = learning_rate
         self.max_iter = max_iter
@@ -141,4 +150,10 @@ class L2Regressor(IncrementalRegressor):
         self.verbose = verbose
 
     def _penalty(self, problem: Problem) -> Penalty:
-        return Penalty.weighted(self._weights(problem), 0.0, self.l2_lambda, positive=self.positive)
+        return Penalty.weighted(
+            self._weights(problem),
+            0.0,
+            self.l2_lambda,
+            units=self._units(problem),
+            positive=self.positive,
+        )

@@ -51,7 +51,15 @@ GRID: list = [Interval(Integral, 1, None, closed="left"), "array-like"]
 CV_CONSTRAINTS: dict[str, list] = {
     **{
         name: SHARED_CONSTRAINTS[name]
-        for name in ("fit_intercept", "positive", "penalty_weights", "max_iter", "tol", "verbose")
+        for name in (
+            "fit_intercept",
+            "positive",
+            "penalty_weights",
+            "standardize",
+            "max_iter",
+            "tol",
+            "verbose",
+        )
     },
     "eps": [Interval(Real, 0, 1, closed="neither")],
     "cv": ["cv_object"],

@@ -190,7 +190,7 @@ def fold_problems(
     return problems, whole
 
 
-def without_each(parts: Sequence[Any], common: Any) -> Iterator[Any]:
+def without_each(parts: Sequence[Any] | NDArray, common: Any) -> Iterator[Any]:
     """Yield the sum of `common` and all parts but one, leaving out each in turn."""
     if len(parts) == 1:
         yield common

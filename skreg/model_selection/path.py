@@ -8,7 +8,7 @@ were not accurate enough.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -87,7 +87,7 @@ class RegularizationPath:
     feature_names: NDArray | None = None
     knots: Any = None
     entered: Any = None
-    _source: _Source | None = field(default=None, repr=False, compare=False)
+    _source: _Source | None = field(default=None, init=False, repr=False, compare=False)
 
     def at(self, values):
         """Return the path at other values of the parameter, with their certificates.
@@ -133,6 +133,7 @@ class _Source:
         """Return the path at the values (m,), descending."""
         found = self._certified(values)
         problem = self.on_rows.problem
+        knots, entered = self._kinks(values)
         path = RegularizationPath(
             parameter=self.model._path_parameter,
             values=values,
@@ -141,10 +142,12 @@ class _Source:
             dual_gaps=found.dual_gaps,
             n_iters=found.n_iters,
             feature_names=getattr(self.model, "feature_names_in_", None),
-            _source=self,
+            knots=knots,
+            entered=entered,
         )
+        object.__setattr__(path, "_source", self)  # the path is frozen for its users
         _warn_of_the_worst(self.on_rows, values, found)
-        return self._with_knots(path)
+        return path
 
     def _certified(self, values: NDArray) -> PathSolution:
         """Return the solutions at the values (m,), certified on the rows."""
@@ -165,17 +168,17 @@ class _Source:
                 found.solvers[k] = name
         return found
 
-    def _with_knots(self, path: RegularizationPath) -> RegularizationPath:
-        """Return the path with its kinks, where it has them."""
+    def _kinks(self, values: NDArray) -> tuple[Any, Any]:
+        """Return the kinks and what happens there, a list of them per target, None without."""
         paths = self.on_rows.paths or self.problem.paths
         if paths is None:
-            return path
+            return None, None
         kept = np.flatnonzero(~self.problem.unit.excluded)
-        kinks = [_kinks(target, kept, path.values) for target in paths]
+        kinks = [_kinks(target, kept, values) for target in paths]
+        if len(self.on_rows.problem.coef_shape) == 1:
+            return kinks[0]
         knots, entered = (list(part) for part in zip(*kinks, strict=True))
-        if path.coefs.ndim == 2:
-            return replace(path, knots=knots[0], entered=entered[0])
-        return replace(path, knots=knots, entered=entered)
+        return knots, entered
 
 
 def _kinks(path: Path, kept: NDArray, values: NDArray) -> tuple[NDArray, NDArray]:

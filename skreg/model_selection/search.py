@@ -116,7 +116,7 @@ class BaseSearch(LinearPredictor):
         for k in np.unique(index):
             solution = self._certified(search, k, found)
             mine = np.broadcast_to(index == k, dual_gap.shape)
-            coef[mine], dual_gap[mine] = solution.coef[mine], solution.dual_gap[mine]
+            coef[mine], dual_gap[mine] = solution.coef[mine], np.asarray(solution.dual_gap)[mine]
             n_iter = max(n_iter, solution.n_iter)
             self.solver_ = solution.solver
         self.coef_ = cast(coef, search.dtype, "coefficients")

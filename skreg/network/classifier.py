@@ -105,10 +105,10 @@ class NetworkClassifier(LogLoss, Ensemble):
         As in `NetworkRegressor`.
     l2_lambda : float, default=3e-4
         Strength of the L2 penalty on all weights but biases.
-    warm_start : bool, default=False
-        As in `NetworkRegressor`.
     n_members : int, default=1
         Number of networks.
+    warm_start : bool, default=False
+        As in `NetworkRegressor`.
     class_weight : dict, "balanced" or None, default=None
         Factors of the row weights of each class. "balanced": all classes weigh alike.
 

@@ -70,8 +70,8 @@ class NetworkRegressor(SquaredLoss, Ensemble):
         the linear model, `DropoutRegressor(input_dropout_rate, drop_to="zero")`.
     input_dropout_rate : float, default=0.0
         Probability in [0, 1) of dropping an input to zero (its mean, if `standardize`).
-    l1_lambda, l2_lambda : float, default=0.0, 1e-6
-        Strengths of the L1 and the L2 penalty on all weights but biases.
+    l1_lambda : float, default=0.0
+        Strength of the L1 penalty on all weights but biases.
     activation : {"isru", "tanh", "logistic", "relu", "identity"}, default="isru"
         Of the hidden units. "isru" is z / sqrt(1 + z^2), like tanh at half of its cost.
     solver : {"auto", "lbfgs", "adam"}, default="auto"
@@ -100,6 +100,8 @@ class NetworkRegressor(SquaredLoss, Ensemble):
         Print the objective of every so many iterations.
     dropout_rate : float or sequence of float, default=0.005
         Probability in [0, 1) of dropping a hidden unit: one for all, or one per hidden layer.
+    l2_lambda : float, default=1e-6
+        Strength of the L2 penalty on all weights but biases.
     n_members : int, default=4
         Number of networks; 1 without hidden layers.
     warm_start : bool, default=False
@@ -114,7 +116,7 @@ class NetworkRegressor(SquaredLoss, Ensemble):
     best_loss_ : float
         The objective of the best member, on the scale of the training; not counting masks below
         the last layer.
-    loss_curve_ : ndarray of shape (n_iter_,)
+    loss_curve_ : ndarray of shape (`n_iter_`,)
         The objective after each iteration or epoch, the mean over members.
     dual_gap_ : float or ndarray of shape (n_targets,)
         A bound on how far the objective is above its minimum over the last layer, the largest of

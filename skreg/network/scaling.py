@@ -16,6 +16,10 @@ from scipy import sparse
 
 from .losses import Layer
 
+# A column that varies by less, relative to its mean, counts as constant: its weight on the scale of
+# the data would multiply rounding errors of its mean by 1e11. One of naval's columns is such noise.
+CONSTANT = 1e-11
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -123,6 +127,5 @@ def _moments(X: Any, s: NDArray) -> tuple[NDArray, NDArray]:
         variance = s @ np.square(X - mean)
         size = np.abs(mean)
     scale = np.sqrt(variance)
-    # The mean of a constant column is off by rounding, and so is what is left of it.
-    scale[scale <= 10 * np.finfo(float).eps * size] = 1.0
+    scale[scale <= CONSTANT * size] = 1.0
     return mean, scale

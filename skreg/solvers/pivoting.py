@@ -27,13 +27,12 @@ from scipy.linalg import blas
 from .._objective import Penalty
 from .._solution import Settings, Solution
 from ..problem.protocol import ALL, Problem
+from .certificate import ACCURACY
 
 # Share of a column's norm^2 that the active ones must leave of it. Below it, a pivot would divide
 # by rounding errors: a column that is the sum of others leaves 1e-15 or less.
 INDEPENDENT = 1e-11
-AT_BOUND = 1e-12  # of t v_j: a value that was just exchanged is this close to its bound by rounding
-FAINT = 1e-13  # of |A_j| |b|: an L1 weight that is no more than the rounding of a correlation
-TINY = 1e-300  # a distance to divide by in place of 0
+TINY = float(np.finfo(np.float64).tiny)  # a distance to divide by in place of 0
 
 
 def solve(problem: Problem, penalty: Penalty, start: object, settings: Settings) -> Solution:
@@ -55,7 +54,7 @@ def minimiser(G: NDArray, c: NDArray, l1: NDArray, positive: bool) -> tuple[NDAr
     if positive:  # a path may start from 0 only where all are penalised, by rounding if not more
         norms = np.sqrt(G.diagonal())
         target = np.divide(c, norms, where=norms > 0, out=np.zeros_like(c)).max(initial=0.0)
-        v = np.maximum(l1, FAINT * target * norms)
+        v = np.maximum(l1, ACCURACY * target * norms)
     path = lasso_path(G, c, v, 1.0, positive)
     if path is None:
         return None, 0
@@ -118,7 +117,7 @@ def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -
             y[j], bound[j] = -t * side[j] * weight, weight
             d[j] -= side[j] * weight
             outside[[j, *blocked]], side[[j, *blocked]] = True, 1.0
-            active[j], features[-1], blocked = False, ~j, []
+            active[j], features[-1], coefs[-1][j], blocked = False, ~j, 0.0, []
         elif row[j] > INDEPENDENT * norms2[j]:  # j enters
             side[j] = sign = -1.0 if positive or y[j] > 0 else 1.0
             row[p] += sign * weight
@@ -135,7 +134,7 @@ def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -
         np.subtract(bound, speed, out=speed)
         np.subtract(t * bound, room, out=room)
         np.maximum(room, TINY, out=room)
-        if room[j] <= AT_BOUND * t * weight:  # where the exchange has just put it
+        if room[j] <= 10 * ACCURACY * t * weight:  # where the exchange has just put it
             room[j] = np.inf
         speed /= room
         j = int(speed.argmax())

@@ -35,10 +35,8 @@ from .._objective import Penalty
 from .._solution import Settings, Solution
 from ..problem.protocol import Design
 from ..problem.validation import OVERFLOW
-from .pivoting import Path
+from .pivoting import INDEPENDENT, Path
 
-# Share of a column's norm that the active ones must leave of it: below it, rounding decides.
-INDEPENDENT = 1e-11
 # Ratio of t between two looks, their number, and the share of its bound at which a column is near.
 STRETCH, LOOKS, NEAR = 0.75, 32, 0.75
 
@@ -60,10 +58,11 @@ def solve(design: Design, penalty: Penalty, start: object, settings: Settings) -
             coef[(*target, kept)], n_iter = w, max(n_iter, len(path.knots) - 1)
             # The residual by the conditions of optimality: b - A w would lose what cancels in A w.
             J = np.flatnonzero(w)
-            Q, R = linalg.qr(A[:, J], mode="economic", check_finite=False)
-            slope = l1[J] * np.sign(w[J]) + ridge[J] * w[J]
-            along = linalg.solve_triangular(R, slope, trans="T", check_finite=False) - Q.T @ b
-            residual[target] = b + Q @ along
+            if len(J):  # LAPACK rejects empty matrices
+                Q, R = linalg.qr(A[:, J], mode="economic", check_finite=False)
+                slope = l1[J] * np.sign(w[J]) + ridge[J] * w[J]
+                along = linalg.solve_triangular(R, slope, trans="T", check_finite=False)
+                residual[target] = b + Q @ (along - Q.T @ b)
     evaluation = design.correlation(residual), np.einsum("...i,...i->...", residual, residual)
     return Solution(coef, n_iter=n_iter, evaluation=evaluation)
 

@@ -172,19 +172,18 @@ def _round(
 ) -> tuple[NDArray, int]:
     """Return w (p,) at a gap of about `aim` on the working set, or exact; and the steps taken."""
     S, norm2 = working.features, float(problem.target_norm2)
-    columns = None
+    columns, steps = None, 1
     if len(S) > GRAM_SIDE and not penalty.has_ridge and penalty.l1[S].all():
         columns = problem.sparse_columns(S)
     if columns is not None:
         lasso = ColumnLasso(columns, penalty.l1[S], penalty.positive)
-        x, steps = descend(lasso, point.w[S], aim / norm2, norm2, 10 * EPOCHS)
+        x, _ = descend(lasso, point.w[S], aim / norm2, norm2, 10 * EPOCHS)
     else:
         H = working.gram().copy()
         H.flat[:: len(S) + 1] += penalty.ridge[S]
         c = point.correlation[S] - penalty.ridge[S] * point.w[S] + H @ point.w[S]
         quadratic = Quadratic(H, c, penalty.l1[S], penalty.positive)
-        x, steps = descend(quadratic, point.w[S], aim / norm2, norm2, EPOCHS)
-        steps = 1
+        x, _ = descend(quadratic, point.w[S], aim / norm2, norm2, EPOCHS)
         if finishes:
             x, steps = solve_active_set(quadratic, x, ACCURACY * sqrt(norm2))
     w = np.zeros_like(point.w)

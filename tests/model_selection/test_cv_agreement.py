@@ -53,8 +53,7 @@ SPLITTERS = {
 
 @pytest.mark.parametrize("splitter", SPLITTERS)
 @each_shape
-@with_or_without_intercept
-@weighted_or_not
+@pytest.mark.parametrize(("intercept", "weighting"), [(True, "weighted"), (False, "even")])
 def test_the_errors_of_the_folds_are_those_of_lasso_cv(splitter, shape, intercept, weighting):
     X, y = data(shape)
     s = weights(weighting, len(y))
@@ -264,8 +263,10 @@ def test_groups_reach_the_splitter_by_metadata_routing(name, shape):
 
 
 @pytest.mark.parametrize("name", SEARCHES)
-@each_shape
-@pytest.mark.parametrize("layout", [sp.csr_array, sp.csc_matrix, np.asfortranarray])
+@pytest.mark.parametrize(
+    ("shape", "layout"),
+    [("tall", sp.csr_array), ("wide", sp.csc_matrix), ("tall", np.asfortranarray)],
+)
 def test_layouts_give_the_same(name, shape, layout):
     X, y = data(shape)
     dense = ours_of(name, 4).fit(X, y)

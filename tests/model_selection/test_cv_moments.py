@@ -1,7 +1,6 @@
 """Cross-validation from the moments of folds: the choice that the rows would make."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import assert_coef, regression
@@ -71,8 +70,7 @@ def refitted_errors(model, X, y, s, splits):
 # ---------------------------------------------------------------------------- from moments
 
 
-@pytest.mark.parametrize("targets", [None, 2])
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("targets", "weighted"), [(None, False), (None, True), (2, True)])
 @each_model
 def test_the_errors_are_those_of_fits_on_rows(name, weighted, targets):
     X, y = regression(N, P, targets=targets)
@@ -116,6 +114,7 @@ def test_folds_far_from_zero_and_from_each_other(cls):
 
 @each_class
 def test_names_and_float_types_come_with_the_moments(cls):
+    pd = pytest.importorskip("pandas")
     X, y = regression(N, P)
     table = pd.DataFrame(X.astype(np.float32), columns=list("abcdef"))
     folds = [Moments.from_data(table[k : k + 40], y[k : k + 40]) for k in (0, 40, 80)]
@@ -167,8 +166,7 @@ def da():
     return pytest.importorskip("dask.array")
 
 
-@pytest.mark.parametrize("chunks", [7, 40, 55, 120])
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("chunks", "weighted"), [(7, True), (40, False), (55, True), (120, False)])
 @each_model
 def test_dask_arrays_are_cut_where_kfold_cuts(da, name, weighted, chunks):
     X, y = regression(N, P)
@@ -188,7 +186,7 @@ def test_without_an_integer_there_are_five_folds(da, cls):
 
 
 def test_dataframes_are_cut_between_partitions():
-    dd = pytest.importorskip("dask.dataframe")
+    dd, pd = pytest.importorskip("dask.dataframe"), pytest.importorskip("pandas")
     X, y = regression(N, P)
     table = pd.DataFrame(X, columns=list("abcdef")).assign(y=y)
     frame = dd.from_pandas(table, npartitions=6)

@@ -56,9 +56,15 @@ def folds_of(splitter, some):
 
 
 @pytest.mark.parametrize("splitter", SPLITTERS)
-@pytest.mark.parametrize("intercept", [True, False])
-@pytest.mark.parametrize("layout", [np.asarray, sp.csc_array], ids=["dense", "sparse"])
-@pytest.mark.parametrize(("p", "weighted"), [(3, False), (3, True), (40, False)])
+@pytest.mark.parametrize(
+    ("p", "weighted", "intercept", "layout"),
+    [
+        pytest.param(3, False, True, np.asarray, id="tall, dense"),
+        pytest.param(3, True, False, np.asarray, id="tall, weighted, no intercept, dense"),
+        pytest.param(3, True, True, sp.csc_array, id="tall, weighted, sparse"),
+        pytest.param(40, False, False, sp.csc_array, id="wide, no intercept, sparse"),
+    ],
+)
 def test_the_problems_are_those_of_the_training_rows(splitter, p, weighted, intercept, layout):
     """By what either knows: means, second moments, and the errors that they lead to."""
     some = data(p, weighted=weighted, intercept=intercept, layout=layout)

@@ -46,9 +46,15 @@ def data(n, sparse):
     return X, y
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("sparse", [False, True])
-@pytest.mark.parametrize("n", [60, 11], ids=["tall", "wide"])
+@pytest.mark.parametrize(
+    ("n", "sparse", "weighted"),
+    [
+        pytest.param(60, False, False, id="tall, dense"),
+        pytest.param(60, True, True, id="tall, sparse, weighted"),
+        pytest.param(11, False, True, id="wide, dense, weighted"),
+        pytest.param(11, True, False, id="wide, sparse"),
+    ],
+)
 @each_case
 def test_the_lasso_starts_where_the_first_coefficient_leaves_zero(case, n, sparse, weighted):
     X, y = data(n, sparse)

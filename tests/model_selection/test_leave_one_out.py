@@ -4,8 +4,6 @@ The convention: the penalty of the whole fit is kept, S * ridge with S the sum o
 the moments m_j of all rows, beside the squared errors of the other rows.
 """
 
-from itertools import product
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -74,11 +72,17 @@ def weights_of(kind, n):
     }[kind]
 
 
-CASES = list(product(MODELS, SHAPES, ["even", "zeros"], [True, False]))
-
-
-@pytest.mark.parametrize(("name", "shape", "weighting", "intercept"), CASES)
-@pytest.mark.parametrize("layout", [np.asarray, sp.csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    ("weighting", "intercept", "layout"),
+    [
+        pytest.param("even", True, np.asarray, id="dense"),
+        pytest.param("even", False, sp.csr_array, id="no intercept, sparse"),
+        pytest.param("zeros", True, sp.csr_array, id="zeros, sparse"),
+        pytest.param("zeros", False, np.asarray, id="zeros, no intercept, dense"),
+    ],
+)
 def test_it_is_the_mean_square_of_real_refits(name, shape, weighting, intercept, layout):
     cls, extra = MODELS[name]
     X, y = data(shape)
@@ -105,12 +109,11 @@ V = {
 @pytest.mark.parametrize("v", V)
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("weighting", ["even", "zeros"])
-def test_penalty_weights(name, shape, v, weighting):
+def test_penalty_weights(name, shape, v):
     """Free features of L2 are fitted by least squares; dropout weighs its part by moments only."""
     cls, extra = MODELS[name]
     X, y = data(shape)
-    s = weights_of(weighting, len(y))
+    s = weights_of("zeros", len(y))
     model = cls(VALUES, penalty_weights=V[v](X.shape[1]), **extra).fit(X, y, s)
     errors = np.array([refitted_errors(model, value, X, y, s) for value in VALUES])
     assert_allclose(model.mse_mean_, errors**2 @ (s / s.sum()), rtol=1e-8)
@@ -128,7 +131,7 @@ def test_targets_share_a_strength_and_average_their_errors(name, shape):
     assert model.coef_.shape == (3, X.shape[1])
 
 
-@pytest.mark.parametrize("weighting", ["even", "weighted", "zeros"])
+@pytest.mark.parametrize("weighting", ["even", "zeros"])
 @pytest.mark.parametrize("intercept", [True, False])
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("cls", [L2RegressorCV, DropoutRegressorCV])

@@ -6,14 +6,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import check_estimator
 
 from skreg import NetworkClassifier
 
 
-@parametrize_with_checks([NetworkClassifier()])
-def test_scikit_learn_contract(estimator, check):
-    check(estimator)
+def test_scikit_learn_contract():
+    check_estimator(NetworkClassifier())
 
 
 def test_without_hidden_layers_it_is_logistic_regression():

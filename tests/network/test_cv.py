@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_iris
 from sklearn.model_selection import GroupKFold, KFold
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import check_estimator
 
 from skreg import NetworkClassifierCV, NetworkRegressorCV
 
@@ -16,15 +16,15 @@ FEW = {"hidden_layer_sizes": (10,), "max_iter": 40, "random_state": 0}
 
 
 # At their defaults these take ten times as long, and the same ways.
-@parametrize_with_checks([NetworkRegressorCV(**ONE), NetworkClassifierCV(**ONE)])
-def test_scikit_learn_contract(estimator, check):
-    check(estimator)
+@pytest.mark.parametrize("cls", [NetworkRegressorCV, NetworkClassifierCV])
+def test_scikit_learn_contract(cls):
+    check_estimator(cls(**ONE))
 
 
 @pytest.mark.slow
-@parametrize_with_checks([NetworkRegressorCV(), NetworkClassifierCV()])
-def test_scikit_learn_contract_at_the_defaults(estimator, check):
-    check(estimator)
+@pytest.mark.parametrize("cls", [NetworkRegressorCV, NetworkClassifierCV])
+def test_scikit_learn_contract_at_the_defaults(cls):
+    check_estimator(cls())
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,13 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import check_estimator
 
 from skreg import DropoutRegressor, NetworkRegressor
 
 
-@parametrize_with_checks([NetworkRegressor()])
-def test_scikit_learn_contract(estimator, check):
-    check(estimator)
+def test_scikit_learn_contract():
+    check_estimator(NetworkRegressor())
 
 
 @pytest.fixture(scope="module")

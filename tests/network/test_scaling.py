@@ -46,6 +46,12 @@ def test_layers_on_the_scale_of_the_data_predict_the_same():
         assert_allclose(output(scaled.X, again), output(scaled.X, layers))
 
 
+def test_a_column_that_is_constant_but_for_rounding_counts_as_constant():
+    X = 0.998 + 2e-13 * np.random.default_rng(0).standard_normal((20, 1))
+    scaling = Scaling.of(Rows(X, np.ones((20, 1)), np.full(20, 1 / 20)), True, True)
+    assert scaling.x_scale[0] == scaling.y_scale[0] == 1
+
+
 def test_numbers_whose_squares_overflow_are_one_clear_error():
     rows = Rows(np.array([[1e200], [2.0], [-1e200]]), np.ones((3, 1)), np.full(3, 1 / 3))
     with pytest.raises(ValueError, match="overflow float64"):

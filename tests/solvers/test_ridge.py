@@ -111,7 +111,7 @@ def solved(design, weights):
 
 @pytest.mark.parametrize("kind", ["independent", "dependent"])
 @pytest.mark.parametrize("n", [60, 20], ids=["tall", "wide"])
-@pytest.mark.parametrize("strength", 10.0 ** np.arange(-30, -9, 2))
+@pytest.mark.parametrize("strength", [1e-30, 1e-20, 1e-16, 1e-14, 1e-12, 1e-10])
 def test_the_way_to_strength_zero_ends_in_least_squares_of_minimum_norm(strength, n, kind):
     rng = np.random.default_rng(1)
     X = rng.normal(size=(n, 30)) + 3.0
@@ -139,7 +139,7 @@ def exact_ridge(A, b, ridge):
 
 @pytest.mark.parametrize("noise", [0.0, 1.0])
 @pytest.mark.parametrize("shape", [(40, 8), (12, 20)], ids=["tall", "wide"])
-@pytest.mark.parametrize("condition", 10.0 ** np.arange(0, 9))
+@pytest.mark.parametrize("condition", 10.0 ** np.arange(0, 9, 2))
 def test_the_coefficients_are_right_at_any_condition(condition, shape, noise):
     """At a penalty of next to nothing, to the digits that the columns determine."""
     rng, k = np.random.default_rng(2), min(shape)

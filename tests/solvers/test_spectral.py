@@ -21,7 +21,6 @@ VARYING = {
     "mixed": np.array([0, 1, 2, 0, INF, 1, 3, 1.0]),
 }
 each_varying = pytest.mark.parametrize("varying", VARYING.values(), ids=VARYING)
-each_intercept = pytest.mark.parametrize("fit_intercept", [True, False])
 
 
 def data(n, targets=None):
@@ -75,22 +74,30 @@ each_problem = pytest.mark.parametrize("form", PROBLEMS)
 
 
 @pytest.mark.parametrize(
-    ("n", "targets"), [(40, None), (P, 3), (6, None)], ids=["tall", "square", "wide"]
+    ("n", "targets", "fit_intercept"),
+    [
+        pytest.param(40, None, True, id="tall"),
+        pytest.param(P, 3, False, id="square, no intercept"),
+        pytest.param(6, None, True, id="wide"),
+        pytest.param(6, None, False, id="wide, no intercept"),
+    ],
 )
-@each_intercept
 @each_varying
 @each_problem
 def test_coefficients_solve_the_normal_equations(form, varying, fit_intercept, n, targets):
+    """And their degrees of freedom are the trace of the hat matrix."""
     X, y, row_weights = data(n, targets)
     found = spectrum(PROBLEMS[form](X, y, row_weights, fit_intercept), path_of(varying))
     A, b = standard_form(X, y, row_weights, fit_intercept)
     coefs = found.coefs(STRENGTHS)
     assert coefs.shape == (len(STRENGTHS), *([] if targets is None else [targets]), P)
     assert found.resolves(STRENGTHS).all()
-    for t, coef in zip(STRENGTHS, coefs, strict=True):
-        expected = normal_equations(A, b, t * varying).reshape(coef.shape)
-        assert_allclose(coef, expected, rtol=1e-9, atol=1e-11)
-        assert_array_equal(coef[..., np.isinf(varying)], 0)
+    freedom = found.degrees_of_freedom(STRENGTHS)
+    for k, t in enumerate(STRENGTHS):
+        expected = normal_equations(A, b, t * varying).reshape(coefs[k].shape)
+        assert_allclose(coefs[k], expected, rtol=1e-9, atol=1e-11)
+        assert_array_equal(coefs[k][..., np.isinf(varying)], 0)
+        assert_allclose(freedom[k], np.trace(hat(A, t * varying)), rtol=1e-9)
 
 
 @each_varying
@@ -107,19 +114,6 @@ def test_a_fixed_ridge_beside_the_varying_one(form, varying):
         ridge = fixed + t * varying
         assert_allclose(coef, normal_equations(A, b, ridge)[0], rtol=1e-9, atol=1e-11)
         assert_allclose(freedom, np.trace(hat(A, ridge)), rtol=1e-9)
-
-
-@pytest.mark.parametrize("n", [40, 6], ids=["tall", "wide"])
-@each_intercept
-@each_varying
-@each_problem
-def test_degrees_of_freedom_are_the_trace_of_the_hat_matrix(form, varying, fit_intercept, n):
-    X, y, row_weights = data(n)
-    found = spectrum(PROBLEMS[form](X, y, row_weights, fit_intercept), path_of(varying))
-    A, _ = standard_form(X, y, row_weights, fit_intercept)
-    freedom = found.degrees_of_freedom(STRENGTHS)
-    for k, t in enumerate(STRENGTHS):
-        assert_allclose(freedom[k], np.trace(hat(A, t * varying)), rtol=1e-9)
 
 
 @pytest.mark.parametrize("n", [40, 7], ids=["tall", "wide"])
@@ -168,7 +162,7 @@ def test_wide_designs_share_no_factors_beside_a_fixed_ridge():
 
 @pytest.mark.parametrize("n", [40, 7], ids=["tall", "wide"])
 @pytest.mark.parametrize("form", ["rows", "sparse"])
-@pytest.mark.parametrize("strength", 10.0 ** np.arange(-20, -9, 2))
+@pytest.mark.parametrize("strength", [1e-20, 1e-15, 1e-10])
 def test_dependent_columns_lose_no_digits_at_tiny_strengths(strength, form, n):
     """Their direction is rounding however the strength compares with that."""
     X, y, row_weights = data(n)

@@ -1,0 +1,106 @@
+"""The exact path by pivoting, judged by the conditions of optimality written out here."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.linear_model import lars_path
+
+from skreg.solvers.pivoting import lasso_path, minimiser
+
+
+def moments(kind, seed=0):
+    """Return the Gram matrix (p, p) and the correlations (p,) of random centred data."""
+    rng = np.random.default_rng(seed)
+    n, p = (12, 20) if kind == "wide" else (60, 12)
+    X = rng.standard_normal((n, p))
+    if kind == "correlated":
+        X = np.cumsum(X, axis=1)
+    elif kind == "dependent":
+        X[:, 6:] = X[:, :6] @ rng.standard_normal((6, 6))
+    elif kind == "copies":
+        X[:, 6:] = X[:, :6]
+    elif kind == "one-hot":
+        X = np.eye(p)[rng.integers(p, size=n)]
+    X = X - X.mean(axis=0)
+    y = X[:, :4] @ [3.0, -2.0, 1.0, 0.5] + rng.standard_normal(n)
+    y -= y.mean()
+    return X.T @ X / n, X.T @ y / n, X, y
+
+
+KINDS = ["ordinary", "wide", "correlated", "dependent", "copies", "one-hot"]
+
+
+def violation(G, c, w, l1, positive=False):
+    """Return the largest violation of the conditions of optimality at w (p,)."""
+    q = c - G @ w
+    active = w != 0
+    at_bound = np.abs(q - l1 * np.sign(w))[active]
+    beyond = ((q if positive else np.abs(q)) - l1)[~active]
+    sign = -w.min(initial=0.0) if positive else 0.0
+    return max(at_bound.max(initial=0.0), beyond.max(initial=0.0), sign)
+
+
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_path_is_optimal_at_and_between_its_knots(kind, positive):
+    G, c, _, _ = moments(kind)
+    v = np.linspace(0.5, 2.0, len(c))
+    path = lasso_path(G, c, v, 1e-3, positive)
+    between = (path.knots[1:] + path.knots[:-1]) / 2
+    for t in [*path.knots, *between]:
+        w = path.at(np.array([t]))[0]
+        assert violation(G, c, w, t * v, positive) < 1e-10
+
+
+@pytest.mark.parametrize("kind", ["ordinary", "wide", "correlated"])
+def test_the_knots_are_those_of_least_angle_regression(kind):
+    G, c, X, y = moments(kind)
+    path = lasso_path(G, c, np.ones(len(c)), 1e-2, False)
+    theirs, _, coefs = lars_path(X, y, method="lasso", alpha_min=1e-2)
+    assert_allclose(path.knots, theirs, rtol=1e-8)
+    assert_allclose(path.coefs, coefs.T, atol=1e-8)
+
+
+def test_a_path_says_who_enters_and_who_leaves():
+    G, c, _, _ = moments("correlated")
+    path = lasso_path(G, c, np.ones(len(c)), 1e-4, False)
+    support = set()
+    for feature, before, after in zip(path.features, path.coefs, path.coefs[1:], strict=False):
+        assert set(np.flatnonzero(before)) <= support
+        support ^= {feature if feature >= 0 else ~feature}
+        assert set(np.flatnonzero(after)) <= support
+    assert (path.features < 0).any()  # some feature left
+    assert path.features[-1] == len(c)
+
+
+def test_features_without_a_weight_are_fitted_by_least_squares_and_excluded_ones_not_at_all():
+    G, c, X, y = moments("ordinary")
+    v = np.ones(len(c))
+    v[:2], v[3] = 0.0, np.inf
+    path = lasso_path(G, c, v, 1e-2, False)
+    expected = np.linalg.lstsq(X[:, :2], y, rcond=None)[0]
+    assert_allclose(path.coefs[0, :2], expected, rtol=1e-10)
+    assert not path.coefs[:, 3].any()
+    finite = np.isfinite(v)
+    w = path.coefs[-1]
+    assert violation(G[finite][:, finite], c[finite], w[finite], 1e-2 * v[finite]) < 1e-12
+
+
+def test_a_column_of_zeros_and_a_target_that_nothing_explains():
+    G, c, _, _ = moments("ordinary")
+    G[3], G[:, 3], c[3] = 0.0, 0.0, 0.0
+    assert not lasso_path(G, c, np.ones(len(c)), 1e-2, False).coefs[:, 3].any()
+    nothing = lasso_path(G, np.zeros_like(c), np.ones(len(c)), 1e-2, False)
+    assert not nothing.coefs.any()
+    assert len(lasso_path(np.zeros((0, 0)), np.zeros(0), np.zeros(0), 1.0, False).knots) == 1
+
+
+@pytest.mark.parametrize("unpenalised", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_minimiser_with_coefficients_that_must_be_positive(kind, unpenalised):
+    G, c, _, _ = moments(kind, seed=1)
+    l1 = np.full(len(c), 0.05)
+    l1[::3] = 0.0 if unpenalised else 0.1
+    w, kinks = minimiser(G, c, l1, True)
+    assert kinks > 0
+    assert violation(G, c, w, l1, positive=True) < 1e-8
