@@ -70,8 +70,8 @@ class DropoutRegressorCV(BaseCV):
         standard deviation of column j (divisor S) in the L1 penalty and by its square in the L2
         penalty. The coefficients stay in the units of X, which is neither scaled nor copied. The
         dropout is the same: with `drop_to="mean"` it does not depend on the units of the columns.
-        Each fold takes the standard deviations of its own training rows; leaving one out keeps those
-        of all.
+        Each fold takes the standard deviations of its own training rows; leaving one out keeps
+        those of all.
     max_iter : int, default=1000
         Largest number of steps of a fit that has no closed form.
     tol : float, default=1e-10

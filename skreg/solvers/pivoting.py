@@ -79,13 +79,13 @@ class Path:
 
     def at(self, strengths: NDArray) -> NDArray:
         """Return the coefficients (k, p) at strengths (k,), by interpolation."""
-        last = len(self.knots) - 1
-        after = np.clip(np.searchsorted(-self.knots, -strengths), min(1, last), last)
-        before = np.maximum(after - 1, 0)
-        length = self.knots[before] - self.knots[after]
-        share = (self.knots[before] - strengths) / np.where(length > 0, length, 1.0)
-        share = np.clip(share, 0.0, 1.0)[:, None]
-        return self.coefs[before] + share * (self.coefs[after] - self.coefs[before])
+        if len(self.knots) == 1:
+            return np.repeat(self.coefs, len(strengths), axis=0)
+        after = np.searchsorted(-self.knots[1:-1], -strengths) + 1
+        start, end = self.knots[after - 1], self.knots[after]
+        share = (start - strengths) / np.maximum(start - end, TINY)
+        share = np.minimum(np.maximum(share, 0.0), 1.0)[:, None]
+        return self.coefs[after - 1] + share * (self.coefs[after] - self.coefs[after - 1])
 
 
 def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -> Path | None:
