@@ -5,9 +5,11 @@ projected out of A and b),
 
     F(w) = 1/2 |b - A w|^2 + sum_j l1_j |w_j| + 1/2 sum_j ridge_j w_j^2     (w >= 0 if positive)
 
-with l1_j = l1_lambda v_j and ridge_j = l2_lambda v_j + rho_j m_j, rho_j = q_j / (1 - q_j): dropout
-at rate q_j, averaged over all masks, is a ridge weighted by the second moment m_j it destroys
-(Wager, Wang & Liang, 2013; Srivastava et al., 2014). An infinite weight excludes a feature.
+with l1_j = l1_lambda v_j c_j and ridge_j = l2_lambda v_j c_j^2 + rho_j m_j, rho_j = q_j / (1 - q_j):
+dropout at rate q_j, averaged over all masks, is a ridge weighted by the second moment m_j it
+destroys (Wager, Wang & Liang, 2013; Srivastava et al., 2014). The unit c_j of column j is 1, or its
+standard deviation if the penalty is that of standardised columns, whose coefficients are c_j w_j.
+An infinite weight excludes a feature.
 
 Certificate. For the residual r = b - A w, any s in [0, 1], theta = s r and z = A'theta,
 
@@ -68,12 +70,16 @@ class Penalty:
         l2_lambda: float,
         dropout: NDArray | float = 0.0,
         *,
+        units: NDArray | float = 1.0,
         positive: bool = False,
     ) -> Penalty:
-        """Return the penalty for weights v (p,), its strengths and the ridge of dropout (p,)."""
+        """Return the penalty for weights v (p,), its strengths and the ridge of dropout (p,).
+
+        `units` (p,) are those of the columns in which the L1 and L2 penalties are meant.
+        """
         finite = np.isfinite(weights)
         v = np.where(finite, weights, 0.0)
-        penalty = cls(l1_lambda * v, l2_lambda * v + dropout, positive)
+        penalty = cls(l1_lambda * v * units, l2_lambda * v * units**2 + dropout, positive)
         return penalty if finite.all() else penalty.exclude(~finite)
 
     def exclude(self, features: NDArray) -> Penalty:

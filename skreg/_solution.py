@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ class Solution:
     """
 
     coef: NDArray
-    dual_gap: NDArray = field(default_factory=lambda: np.array(np.nan))
+    dual_gap: NDArray | float = np.nan
     n_iter: int = 1
     solver: str = ""
     loss_curve: NDArray | None = None
@@ -48,7 +48,7 @@ class Solution:
 
     def is_within(self, tol: float, target_norm2: NDArray) -> bool:
         """Return whether the relative gap is at most `tol`."""
-        return bool((self.dual_gap <= tol * 0.5 * target_norm2).all())
+        return bool(np.all(self.dual_gap <= tol * 0.5 * target_norm2))
 
 
 def warn_not_converged(

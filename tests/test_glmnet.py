@@ -25,6 +25,7 @@ def test_the_recorded_figures(name):
             penalty_weights=v,
             fit_intercept=entry["intercept"],
             positive=entry["positive"],
+            standardize=entry["standardize"],
         ).fit(entry["X"], y, sample_weight=entry["weights"])
         assert_allclose(model.coef_, beta, rtol=1e-6, atol=1e-7 * np.abs(beta).max())
         assert_allclose(model.intercept_, a0, rtol=1e-6, atol=1e-7)

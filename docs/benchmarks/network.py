@@ -154,7 +154,8 @@ def page(results: dict) -> str:
         "",
         "Everything is chosen within the training rows. The number of splits stands beside "
         "each set; the published figures are means over 20 splits (protein 5). A mean over few "
-        "splits has a standard error of some 5% of itself on the small sets.",
+        "splits has a standard error of some 5% of itself on the small sets. The machine was "
+        "shared with other work, so that the seconds are too many.",
         "",
     ]
     models = ["NetworkRegressorCV", "NetworkRegressor", "MLPRegressor", "HistGradientBoosting"]

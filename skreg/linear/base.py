@@ -43,6 +43,7 @@ SHARED_CONSTRAINTS: dict[str, list] = {
     "fit_intercept": ["boolean"],
     "positive": ["boolean"],
     "penalty_weights": ["array-like", None],
+    "standardize": ["boolean"],
     "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
     "max_iter": [Interval(Integral, 1, None, closed="left")],
     "tol": [Interval(Real, 0, None, closed="left")],
@@ -50,6 +51,7 @@ SHARED_CONSTRAINTS: dict[str, list] = {
     "verbose": ["verbose"],
 }
 STRENGTH = [Interval(Real, 0, None, closed="left")]
+NO_SPREAD = 1e-13  # of a mean square: about what rounding leaves of a difference of mean squares
 
 
 class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -132,6 +134,18 @@ class BaseRegularized(LinearPredictor):
         if weights is None:
             return np.ones(p)
         return per_feature(weights, p, "penalty_weights", infinite=True)
+
+    def _units(self, problem: Problem) -> NDArray | float:
+        """Return the units (p,) of the columns in the penalty: 1, or their standard deviations.
+
+        A column whose spread is only rounding keeps its own unit, as in `StandardScaler`.
+        """
+        if not self.standardize:
+            return 1.0
+        deviation = np.sqrt(problem.second_moments("mean"))
+        # With an intercept the moments are centred; else the mean square cancels most of its digits.
+        rounding = NO_SPREAD if problem.fit_intercept else np.sqrt(NO_SPREAD)
+        return np.where(deviation <= rounding * np.abs(problem.mean), 1.0, deviation)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, coef_init=None):
@@ -221,7 +235,7 @@ class BaseRegularized(LinearPredictor):
 
         self.coef_ = cast(solution.coef, dtype, "coefficients")
         self.intercept_ = cast(problem.intercept(self.coef_), dtype, "intercept")[()]
-        self.dual_gap_ = solution.dual_gap[()]
+        self.dual_gap_ = np.asarray(solution.dual_gap)[()]
         if dtype != np.float64:
             self.dual_gap_ = self.dual_gap_ + self._cast_loss(problem, penalty, solution)
         self.n_iter_ = solution.n_iter

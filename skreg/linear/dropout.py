@@ -52,6 +52,11 @@ class DropoutRegressor(IncrementalRegressor):
     penalty_weights : array-like of shape (n_features,), default=None
         Factors v_j >= 0 of the L1 and L2 penalties, not of the dropout. 0 leaves a feature
         unpenalised, `inf` excludes it (its coefficient is 0). None: all ones.
+    standardize : bool, default=False
+        Whether to penalise as if every column had unit variance: v_j is multiplied by the weighted
+        standard deviation of column j (divisor S) in the L1 penalty and by its square in the L2
+        penalty. The coefficients stay in the units of X, which is neither scaled nor copied. The
+        dropout is the same: with `drop_to="mean"` it does not depend on the units of the columns.
     solver : {"auto", "cholesky", "dual", "svd", "cg", "pivoting", "newton", "mask"}, \
             default="auto"
         All but the last are exact, and as in `L2Regressor`; of them, "pivoting" and
@@ -157,6 +162,7 @@ class DropoutRegressor(IncrementalRegressor):
         fit_intercept=True,
         positive=False,
         penalty_weights=None,
+        standardize=False,
         solver="auto",
         learning_rate="auto",
         average=True,
@@ -173,6 +179,7 @@ class DropoutRegressor(IncrementalRegressor):
         self.fit_intercept = fit_intercept
         self.positive = positive
         self.penalty_weights = penalty_weights
+        self.standardize = standardize
         self.solver = solver
         self.learning_rate = learning_rate
         self.average = average
@@ -191,6 +198,7 @@ class DropoutRegressor(IncrementalRegressor):
             self.l1_lambda,
             self.l2_lambda,
             dropout,
+            units=self._units(problem),
             positive=self.positive,
         )
 

@@ -20,7 +20,8 @@ from .base import BaseRegularized, unchanged_on_error
 
 def _takes_moments(estimator: BaseRegularized) -> bool:
     """Whether the solver does without rows; if not, ValueError says so."""
-    table.check_without_rows(estimator.solver)
+    if estimator.solver != "auto":
+        table.check_without_rows(estimator.solver)
     return True
 
 

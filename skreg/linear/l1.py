@@ -41,6 +41,11 @@ class L1Regressor(IncrementalRegressor):
     penalty_weights : array-like of shape (n_features,), default=None
         Factors v_j >= 0 of both penalties. 0 leaves a feature unpenalised, `inf` excludes it (its
         coefficient is 0). None: all ones.
+    standardize : bool, default=False
+        Whether to penalise as if every column had unit variance, as glmnet does by default: v_j is
+        multiplied by the weighted standard deviation of column j (divisor S) in the L1 penalty and
+        by its square in the L2 penalty. The fit is that after a `StandardScaler`, with the
+        coefficients in the units of X, which is neither scaled nor copied.
     solver : {"auto", "pivoting", "newton", "subgradient"}, default="auto"
         - "pivoting" is exact: it follows the solution from the strongest penalty down to this one,
           on the Gram matrix of the features.
@@ -142,6 +147,7 @@ class L1Regressor(IncrementalRegressor):
         fit_intercept=True,
         positive=False,
         penalty_weights=None,
+        standardize=False,
         solver="auto",
         learning_rate="auto",
         average=True,
@@ -155,6 +161,7 @@ class L1Regressor(IncrementalRegressor):
         self.fit_intercept = fit_intercept
         self.positive = positive
         self.penalty_weights = penalty_weights
+        self.standardize = standardize
         self.solver = solver
         self.learning_rate = learning_rate
         self.average = average
@@ -168,6 +175,7 @@ class L1Regressor(IncrementalRegressor):
             self._weights(problem),
             self.l1_lambda,
             self.l2_lambda,
+            units=self._units(problem),
             positive=self.positive,
         )
 

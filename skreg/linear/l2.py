@@ -36,6 +36,10 @@ class L2Regressor(IncrementalRegressor):
     penalty_weights : array-like of shape (n_features,), default=None
         Factors v_j >= 0 of the penalty. 0 leaves a feature unpenalised, `inf` excludes it (its
         coefficient is 0). None: all ones.
+    standardize : bool, default=False
+        Whether to penalise as if every column had unit variance: v_j is multiplied by the weighted
+        variance of column j (divisor S). The fit is that after a `StandardScaler`, with the
+        coefficients in the units of X, which is neither scaled nor copied.
     solver : {"auto", "cholesky", "dual", "svd", "cg", "pivoting", "newton", "gradient"}, \
             default="auto"
         All but the last are exact.
@@ -125,6 +129,7 @@ class L2Regressor(IncrementalRegressor):
         fit_intercept=True,
         positive=False,
         penalty_weights=None,
+        standardize=False,
         solver="auto",
         learning_rate="auto",
         max_iter=1000,
@@ -136,6 +141,7 @@ class L2Regressor(IncrementalRegressor):
         self.fit_intercept = fit_intercept
         self.positive = positive
         self.penalty_weights = penalty_weights
+        self.standardize = standardize
         self.solver = solver
         self.learning_rate = learning_rate
         self.max_iter = max_iter
@@ -144,4 +150,10 @@ class L2Regressor(IncrementalRegressor):
         self.verbose = verbose
 
     def _penalty(self, problem: Problem) -> Penalty:
-        return Penalty.weighted(self._weights(problem), 0.0, self.l2_lambda, positive=self.positive)
+        return Penalty.weighted(
+            self._weights(problem),
+            0.0,
+            self.l2_lambda,
+            units=self._units(problem),
+            positive=self.positive,
+        )

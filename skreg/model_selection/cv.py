@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn import get_config
-from sklearn.base import _fit_context, clone
+from sklearn.base import _fit_context
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -22,7 +22,6 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 
 from ..linear.base import (
     SHARED_CONSTRAINTS,
-    BaseRegularized,
     unchanged_on_error,
 )
 from ..problem import dask_partitions as partitions
@@ -48,12 +47,19 @@ from .scores import Scorer, Scores, by_folds, by_leaving_one_out
 from .search import BaseSearch, Search
 
 N_FOLDS = 5  # where cv=None means folds, as in scikit-learn
-ROUGHLY = 1e-4  # a tolerance of fits whose losses are only compared with a standard error
 GRID: list = [Interval(Integral, 1, None, closed="left"), "array-like"]
 CV_CONSTRAINTS: dict[str, list] = {
     **{
         name: SHARED_CONSTRAINTS[name]
-        for name in ("fit_intercept", "positive", "penalty_weights", "max_iter", "tol", "verbose")
+        for name in (
+            "fit_intercept",
+            "positive",
+            "penalty_weights",
+            "standardize",
+            "max_iter",
+            "tol",
+            "verbose",
+        )
     },
     "eps": [Interval(Real, 0, 1, closed="neither")],
     "cv": ["cv_object"],
@@ -113,7 +119,7 @@ class BaseCV(CallbackSupportMixin, BaseSearch):
         with unchanged_on_error(self):
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
             self._check_parameters()
-            if partitions.is_collection(X):
+            if not isinstance(X, np.ndarray) and partitions.is_collection(X):
                 partitions.check_header(self, X, y, reset=True)
                 n_folds = self._check_for_moments("Dask collections", params)
                 folds = folds_of_partitions(X, y, sample_weight, n_folds)
@@ -264,13 +270,7 @@ class BaseCV(CallbackSupportMixin, BaseSearch):
         def score(values: NDArray, progress: FoldProgress | None = None) -> Scores:
             """Return the scores of values (m,)."""
             if folds:
-                parts, estimator = problems, model
-                if progress is None:  # what lies beyond the grid is only looked at
-                    estimator = _roughly(model)
-                    parts = (
-                        problems if isinstance(problems, list) else fold_problems(folds, data)[0]
-                    )
-                return by_folds(estimator, parts, values, scorer, self.n_jobs, progress)
+                return by_folds(path, problems, values, scorer, self.n_jobs, progress)
             if self.criterion is None:
                 return by_leaving_one_out(path, design, data, values, scorer)
             return self._by_criterion(replace(search, values=values), design)
@@ -285,16 +285,13 @@ class BaseCV(CallbackSupportMixin, BaseSearch):
             self.feature_names_in_ = whole.feature_names
         path = PathProblem(model, whole.problem(self.fit_intercept))
         search = self._search(path, path, whole.dtype)
+        problems = []
+        for train, test in zip(without_each(folds, 0), folds, strict=True):
+            problems.append(FoldProblem(train.problem(self.fit_intercept), test.problem(True)))
 
         def score(values: NDArray, progress: FoldProgress | None = None) -> Scores:
             """Return the scores of values (m,)."""
-            intercept = self.fit_intercept
-            parts = (
-                FoldProblem(train.problem(intercept), test.problem(True))
-                for train, test in zip(without_each(folds, 0), folds, strict=True)
-            )
-            estimator = _roughly(model) if progress is None else model
-            return by_folds(estimator, parts, values, None, None, progress)
+            return by_folds(path, problems, values, None, None, progress)
 
         progress = FoldProgress(self, context, len(folds), self.verbose)
         self._finish(search, score(search.values, progress), score)
@@ -340,8 +337,3 @@ class BaseCV(CallbackSupportMixin, BaseSearch):
                 f"sparse X it may be {LARGE_SIDE}. Use folds, such as cv=5."
             )
         return []
-
-
-def _roughly(model: BaseRegularized) -> BaseRegularized:
-    """Return the model with a tolerance that tells losses apart, and no more."""
-    return clone(model).set_params(tol=max(model.tol, ROUGHLY))

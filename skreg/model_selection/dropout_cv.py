@@ -65,6 +65,13 @@ class DropoutRegressorCV(BaseCV):
     penalty_weights : array-like of shape (n_features,), default=None
         Factors v_j >= 0 of the L1 and L2 penalties, not of the dropout. 0 leaves a feature
         unpenalised, `inf` excludes it (its coefficient is 0). None: all ones.
+    standardize : bool, default=False
+        Whether to penalise as if every column had unit variance: v_j is multiplied by the weighted
+        standard deviation of column j (divisor S) in the L1 penalty and by its square in the L2
+        penalty. The coefficients stay in the units of X, which is neither scaled nor copied. The
+        dropout is the same: with `drop_to="mean"` it does not depend on the units of the columns.
+        Each fold takes the standard deviations of its own training rows; leaving one out keeps those
+        of all.
     max_iter : int, default=1000
         Largest number of steps of a fit that has no closed form.
     tol : float, default=1e-10
@@ -175,6 +182,7 @@ class DropoutRegressorCV(BaseCV):
         fit_intercept=True,
         positive=False,
         penalty_weights=None,
+        standardize=False,
         max_iter=1000,
         tol=1e-10,
     ):
@@ -193,6 +201,7 @@ class DropoutRegressorCV(BaseCV):
         self.fit_intercept = fit_intercept
         self.positive = positive
         self.penalty_weights = penalty_weights
+        self.standardize = standardize
         self.max_iter = max_iter
         self.tol = tol
 

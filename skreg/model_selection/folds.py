@@ -9,7 +9,7 @@ over the data serves all folds. They are added and never subtracted, which would
 a fold that is small beside the others. With many features a fold copies its training rows.
 
 Any splitter will do. Consecutive folds whose test sets are disjoint share sums as long as each
-trains on all of its other rows (`FoldBatch`); a fold that does not is taken on its own.
+trains on all of its other rows (`batches`); a fold that does not is taken on its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from itertools import chain
 from operator import add
 from typing import Any
 
@@ -78,25 +77,24 @@ class Data:
         sums[p:, p:] = left @ left.T
         return sums
 
-    def problem(self, sums: NDArray, fit_intercept: bool) -> GramProblem:
-        """Return the problem of rows whose sums (q, q) are given."""
-        whole, p = self.whole, self.whole.n_features
-        moments = sums / sums[-1, -1]
-        mean, target_mean = moments[-1, :p].copy(), moments[-1, p:-1].copy()
-        shape = whole.target_norm2.shape
+    def problems(self, sums: NDArray, fit_intercept: bool) -> list[GramProblem]:
+        """Return the problems of k sets of rows whose sums (k, q, q) are given."""
+        whole, p, shape = self.whole, self.whole.n_features, self.whole.target_norm2.shape
+        sums = sums / sums[:, -1:, -1:]
+        about, moments = sums[:, -1, :-1].copy(), sums[:, :-1, :-1]
         if fit_intercept:
-            raw = moments.diagonal().copy()
-            moments -= np.outer(moments[-1], moments[-1])
-            constant = moments.diagonal() <= CONSTANT * raw
-            moments[constant] = moments[:, constant] = 0.0
-        return GramProblem(
-            mean + (whole.mean - whole.centre if whole.fit_intercept else 0.0),
-            target_mean.reshape(shape) + whole.target_mean,
-            moments[:p, :p],
-            moments[p:-1, :p].reshape(whole.coef_shape),
-            moments.diagonal()[p:-1].reshape(shape),
-            fit_intercept,
-        )
+            raw = moments.diagonal(axis1=1, axis2=2).copy()
+            moments -= about[:, :, None] * about[:, None]
+            for fold, j in np.argwhere(moments.diagonal(axis1=1, axis2=2) <= CONSTANT * raw):
+                moments[fold, j] = moments[fold, :, j] = 0.0
+        means = about[:, :p] + (whole.mean - whole.centre if whole.fit_intercept else 0.0)
+        found = []
+        for mean, target_mean, each in zip(means, about[:, p:], moments, strict=True):
+            cross, norms2 = each[p:, :p].reshape(whole.coef_shape), each.diagonal()[p:]
+            target_mean = target_mean.reshape(shape) + whole.target_mean
+            matrix, norms2 = each[:p, :p], norms2.reshape(shape)
+            found.append(GramProblem(mean, target_mean, matrix, cross, norms2, fit_intercept))
+        return found
 
     def predictions(self, rows: NDArray, coefs: NDArray, intercepts: NDArray) -> NDArray:
         """Return X w + b (..., k) on rows (k,), for coefs (..., p), intercepts (...)."""
@@ -115,11 +113,6 @@ class Fold:
 
     train: NDArray
     test: NDArray
-
-    def is_partition(self, n: int) -> bool:
-        """Return whether each of n rows is either trained or tested on, once."""
-        counts = np.bincount(self.train, minlength=n) + np.bincount(self.test, minlength=n)
-        return bool(np.all(counts == 1))
 
 
 @dataclass(frozen=True)
@@ -143,46 +136,20 @@ class FoldProblem:
         return self.data.design(self.fold.train)
 
 
-@dataclass(frozen=True)
-class FoldBatch:
-    """Consecutive folds with disjoint test sets, and the rows (k,) that train all of them."""
-
-    folds: list[Fold]
-    common: NDArray
-
-    def problems(self, data: Data) -> tuple[list[FoldProblem], GramProblem | None]:
-        """Return the problems of the folds on their moments, and that of all rows."""
-        intercept = data.whole.fit_intercept
-        tests = [data.sums(fold.test) for fold in self.folds]
-        common = data.sums(self.common)
-        is_alone = len(tests) == 1
-        trains = [common] if is_alone else without_each(tests, common)
-        problems = [
-            FoldProblem(data.problem(train, intercept), data.problem(test, True), fold, data)
-            for train, test, fold in zip(trains, tests, self.folds, strict=True)
-        ]
-        return problems, None if is_alone else data.problem(sum(tests, common), intercept)
-
-
-def batches(folds: Sequence[Fold], n: int) -> Iterator[FoldBatch]:
-    """Yield the folds of n rows in batches that can share moments."""
-    batch: list[Fold] = []
-    taken = np.zeros(n, dtype=bool)
-    shares = False
+def batches(folds: Sequence[Fold], n: int) -> list[list[Fold]]:
+    """Return the folds of n rows in batches that can share moments."""
+    found: list[list[Fold]] = []
+    taken, shares = np.zeros(n, dtype=bool), False
     for fold in folds:
-        is_partition = fold.is_partition(n)
-        if batch and not (shares and is_partition and not np.any(taken[fold.test])):
-            yield FoldBatch(batch, _common(batch, taken))
-            batch, taken = [], np.zeros(n, dtype=bool)
+        counts = np.bincount(fold.train, minlength=n) + np.bincount(fold.test, minlength=n)
+        is_partition = bool(np.all(counts == 1))
+        if not (shares and is_partition) or np.any(taken[fold.test]):
+            found.append([])
+            taken[:] = False
         shares = is_partition
-        batch.append(fold)
+        found[-1].append(fold)
         taken[fold.test] = True
-    yield FoldBatch(batch, _common(batch, taken))
-
-
-def _common(batch: list[Fold], taken: NDArray) -> NDArray:
-    """Return the rows (k,) that train all folds of a batch, whose test rows are `taken` (n,)."""
-    return batch[0].train if len(batch) == 1 else np.flatnonzero(~taken)
+    return found
 
 
 def checked_folds(splits: Iterable, data: Data) -> list[Fold]:
@@ -201,20 +168,29 @@ def checked_folds(splits: Iterable, data: Data) -> list[Fold]:
 
 def fold_problems(
     folds: Sequence[Fold], data: Data
-) -> tuple[Iterable[FoldProblem], GramProblem | None]:
+) -> tuple[list[FoldProblem], GramProblem | None]:
     """Return the problems of the folds, and that of all rows if its moments come along."""
     n, p = data.X.shape
-    fewest = min(np.count_nonzero(data.counted[fold.train]) for fold in folds)
-    if p > min(fewest, MOMENTS_SIDE) or 8 * p * p * len(folds) > MOMENTS_BYTES:
+    fewest = min([np.count_nonzero(data.counted[fold.train]) for fold in folds])
+    if p > min(fewest, MOMENTS_SIDE) or 16 * p * p * len(folds) > MOMENTS_BYTES:
         return [FoldProblem(None, None, fold, data) for fold in folds], None
-    first, *others = batches(folds, n)
-    problems, whole = first.problems(data)
-    if not others:
-        return problems, whole
-    return chain(problems, *(batch.problems(data)[0] for batch in others)), whole
+    problems: list[FoldProblem] = []
+    whole, intercept = None, data.whole.fit_intercept
+    for batch in batches(folds, n):
+        tests = np.array([data.sums(fold.test) for fold in batch])
+        common = batch[0].train  # the rows that train all folds of the batch
+        if len(batch) > 1:
+            common = common[~np.isin(common, np.concatenate([fold.test for fold in batch]))]
+        rest = data.sums(common)
+        trains = data.problems(np.array([*without_each(tests, rest)]), intercept)
+        for train, test, fold in zip(trains, data.problems(tests, True), batch, strict=True):
+            problems.append(FoldProblem(train, test, fold, data))
+        if whole is None and len(batch) > 1:
+            whole = data.problems(sum(tests, rest)[None], intercept)[0]
+    return problems, whole
 
 
-def without_each(parts: Sequence[Any], common: Any) -> Iterator[Any]:
+def without_each(parts: Sequence[Any] | NDArray, common: Any) -> Iterator[Any]:
     """Yield the sum of `common` and all parts but one, leaving out each in turn."""
     if len(parts) == 1:
         yield common

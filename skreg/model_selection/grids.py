@@ -79,7 +79,8 @@ class PathParameter:
     """A path parameter: its `strength` and back (`value`), and its automatic grid.
 
     `top` gives the strength where the grid starts, from the problem and the penalty at strength 1,
-    and `eps` the ratio of the last to it. Values are below `limit`.
+    and `eps` the ratio of the last to it. Values are below `limit`. `is_of_data` says that the
+    penalty at a strength depends on the data.
     """
 
     strength: Callable[[Any], Any]
@@ -87,6 +88,7 @@ class PathParameter:
     top: Callable[[Problem, Penalty], float]
     eps: float
     limit: float = np.inf
+    is_of_data: bool = False
 
     def grid(self, problem: Problem, unit: Penalty, n_values: int, eps: float | None) -> NDArray:
         """Return a grid (n_values,), geometric in the strength from the top to eps times that."""
@@ -113,7 +115,7 @@ PARAMETERS = {
     "l1_lambda": PathParameter(identity, identity, lambda_max, 1e-3),
     "l2_lambda": PathParameter(identity, identity, ridge_max, 1e-6),
     "dropout_rate": PathParameter(
-        odds, rate_of, odds_max, odds(SMALLEST_RATE) / odds(LARGEST_RATE), limit=1.0
+        odds, rate_of, odds_max, odds(SMALLEST_RATE) / odds(LARGEST_RATE), 1.0, is_of_data=True
     ),
 }
 """Every path parameter by its name."""

@@ -59,6 +59,12 @@ class L1RegressorCV(BaseCV):
     penalty_weights : array-like of shape (n_features,), default=None
         Factors v_j >= 0 of both penalties. 0 leaves a feature unpenalised, `inf` excludes it (its
         coefficient is 0). None: all ones.
+    standardize : bool, default=False
+        Whether to penalise as if every column had unit variance, as glmnet does by default: v_j is
+        multiplied by the weighted standard deviation of column j (divisor S) in the L1 penalty and
+        by its square in the L2 penalty. The fit is that after a `StandardScaler`, with the
+        coefficients in the units of X, which is neither scaled nor copied.
+        Each fold takes the standard deviations of its own training rows.
     max_iter : int, default=1000
         Largest number of steps of a fit.
     tol : float, default=1e-10
@@ -170,6 +176,7 @@ class L1RegressorCV(BaseCV):
         fit_intercept=True,
         positive=False,
         penalty_weights=None,
+        standardize=False,
         max_iter=1000,
         tol=1e-10,
     ):
@@ -186,6 +193,7 @@ class L1RegressorCV(BaseCV):
         self.fit_intercept = fit_intercept
         self.positive = positive
         self.penalty_weights = penalty_weights
+        self.standardize = standardize
         self.max_iter = max_iter
         self.tol = tol
 

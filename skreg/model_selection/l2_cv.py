@@ -56,6 +56,11 @@ class L2RegressorCV(BaseCV):
     penalty_weights : array-like of shape (n_features,), default=None
         Factors v_j >= 0 of the penalty. 0 leaves a feature unpenalised, `inf` excludes it (its
         coefficient is 0). None: all ones.
+    standardize : bool, default=False
+        Whether to penalise as if every column had unit variance: v_j is multiplied by the weighted
+        variance of column j (divisor S). The fit is that after a `StandardScaler`, with the
+        coefficients in the units of X, which is neither scaled nor copied.
+        Each fold takes the variances of its own training rows; leaving one out keeps those of all.
     max_iter : int, default=1000
         Largest number of steps of a fit that has no closed form.
     tol : float, default=1e-10
@@ -161,6 +166,7 @@ class L2RegressorCV(BaseCV):
         fit_intercept=True,
         positive=False,
         penalty_weights=None,
+        standardize=False,
         max_iter=1000,
         tol=1e-10,
     ):
@@ -176,6 +182,7 @@ class L2RegressorCV(BaseCV):
         self.fit_intercept = fit_intercept
         self.positive = positive
         self.penalty_weights = penalty_weights
+        self.standardize = standardize
         self.max_iter = max_iter
         self.tol = tol
 

@@ -30,7 +30,8 @@ from ..solvers.pivoting_rows import lasso_path_rows
 from ..solvers.table import LARGE_SIDE, PIVOTING_SIDE
 from . import grids
 
-ROWS_SIDE = 500  # rows up to which a path along them beats the working set, see docs/benchmarks
+ROWS_SIDE = 500  # rows up to which a path along them beats the working set
+FEW_PENALTIES = 8  # at values that folds ask for again: those of a chunk of the grid, and the least
 CACHE_BYTES = 2**18  # of coefficients whose gaps are taken at a time
 ROWS_BYTES = 2**28  # that a dense copy of the columns may take for it
 
@@ -99,31 +100,32 @@ class PathProblem:
     """
 
     def __init__(self, estimator: BaseRegularized, problem: Problem) -> None:
-        self.problem, self.solver = problem, estimator.solver
+        self.estimator, self.problem, self.solver = estimator, problem, estimator.solver
         self.settings = Settings(estimator.tol, estimator.max_iter, estimator.verbose)
         self.parameter = grids.PARAMETERS[estimator._path_parameter]
         model = copy(estimator)
-        at_zero, at_one = (
-            self._penalty_of(model, value) for value in (0.0, self.parameter.value(1.0))
-        )
-        self.unit = at_one.exclude(problem.constant)
-        self.zero = at_zero.exclude(self.unit.excluded)
+        setattr(model, model._path_parameter, float(self.parameter.value(1.0)))
+        self.unit = model._penalty(problem).exclude(problem.constant)
+        setattr(model, model._path_parameter, 0.0)
+        self.zero = model._penalty(problem).exclude(self.unit.excluded)
         self.is_fallback = False  # for strengths at which moments were not enough
         self.paths: list[Path] | None = None  # of the targets, as far down as was asked for so far
         self._start: NDArray | None = None
+        self._penalties: dict[tuple, Penalty] = {}  # the latest, also of the folds
 
-    def posed_on(self, problem: Problem) -> PathProblem:
+    def posed_on(self, problem: Problem, *, is_fallback: bool = True) -> PathProblem:
         """Return the same problem, with the same penalties, on another form of the same data."""
         other = copy(self)
-        other.problem, other.is_fallback = problem, True
-        other.paths = None
+        other.problem, other.is_fallback = problem, is_fallback
+        other.paths = other._start = None
         vars(other).pop("spectrum", None)
         return other
 
-    def _penalty_of(self, model: BaseRegularized, value: float) -> Penalty:
-        """Return the penalty of a model at a value of its path parameter."""
-        setattr(model, model._path_parameter, float(value))
-        return model._penalty(self.problem)
+    def of_fold(self, problem: Problem) -> PathProblem:
+        """Return the problem of the same estimator on some of the rows."""
+        if self.parameter.is_of_data or np.any(problem.constant & ~self.unit.excluded):
+            return PathProblem(self.estimator, problem)
+        return self.posed_on(problem, is_fallback=False)
 
     def grid(self, n_values: int, eps: float | None = None) -> NDArray:
         """Return the automatic grid (n_values,), descending."""
@@ -131,11 +133,18 @@ class PathProblem:
 
     def penalty(self, values: NDArray | float) -> Penalty:
         """Return the penalty at values (...) of the parameter: weights of shape (..., p)."""
-        t = np.asarray(self.parameter.strength(values))[..., None]
-        parts = zip(self.zero.finite, self.unit.finite, strict=True)
-        l1, ridge = (zero + t * (unit - zero) for zero, unit in parts)
-        penalty = Penalty(l1, ridge, self.unit.positive)
-        return penalty.exclude(self.unit.excluded) if self.unit.excluded.any() else penalty
+        values = np.asarray(values)
+        key = values.shape, values.tobytes()
+        penalty = self._penalties.get(key)
+        if penalty is None:
+            t = np.asarray(self.parameter.strength(values))[..., None]
+            (l1, ridge), (unit_l1, unit_ridge) = self.zero.finite, self.unit.finite
+            l1, ridge = l1 + t * (unit_l1 - l1), ridge + t * (unit_ridge - ridge)
+            penalty = Penalty(l1, ridge, self.unit.positive).exclude(self.unit.excluded)
+            if len(self._penalties) >= FEW_PENALTIES:
+                self._penalties.clear()
+            self._penalties[key] = penalty
+        return penalty
 
     def solve(self, value: float, start: NDArray | None) -> Solution:
         """Return the certified solution at one value, from a start (..., p)."""
@@ -172,7 +181,7 @@ class PathProblem:
                 continue
             coefs[k], gaps[k] = solution.coef, solution.dual_gap
             n_iters[k], names[k] = solution.n_iter, solution.solver
-        return self._solution(coefs, gaps, n_iters, names, alone)
+        return PathSolution(coefs, gaps, n_iters, names, alone, self._relative(gaps))
 
     def held(
         self, values: NDArray, on_rows: Callable[[], PathProblem]
@@ -250,27 +259,21 @@ class PathProblem:
             return None
         if self.unit.positive and np.any(v == 0):
             return None
-        problem = self.problem
+        problem, positive = self.problem, self.unit.positive
         n, p = problem.shape
-        targets = list(np.ndindex(problem.coef_shape[:-1]))
-        paths: list[Path | None]
+        paths = []
         small = min(n, p) <= ROWS_SIDE and 8 * n * len(kept) <= ROWS_BYTES
-        if is_design(problem) and (n < p or self.is_fallback) and small:
+        if (n < p or self.is_fallback) and small and is_design(problem):
             A = problem.columns(kept)
-            paths = [
-                lasso_path_rows(A, problem.target[k], v, ridge, end, self.unit.positive)
-                for k in targets
-            ]
+            for k in np.ndindex(problem.coef_shape[:-1]):
+                paths.append(lasso_path_rows(A, problem.target[k], v, ridge, end, positive))
         elif len(kept) <= PIVOTING_SIDE:
             G = problem.gram(kept if len(kept) < p else ALL)
             G.flat[:: len(kept) + 1] += ridge
-            paths = [
-                lasso_path(G, problem.cross[k][kept], v, end, self.unit.positive) for k in targets
-            ]
-        else:
-            return None
+            for k in np.ndindex(problem.coef_shape[:-1]):
+                paths.append(lasso_path(G, problem.cross[k][kept], v, end, positive))
         found = [path for path in paths if path is not None]
-        return found if len(found) == len(paths) else None
+        return found if found and len(found) == len(paths) else None
 
     def _all_at_once(self, ts: NDArray) -> tuple[NDArray, NDArray, str, NDArray] | None:
         """Return coefs (m, ..., p), iterations (m,), the solver, and where they can be trusted."""
@@ -289,11 +292,8 @@ class PathProblem:
         coefs = np.zeros((len(ts), *self.problem.coef_shape))
         n_iters = np.ones(len(ts), dtype=int)
         for target, path in zip(np.ndindex(coefs.shape[1:-1]), self.paths, strict=True):
-            at = path.at(ts)
-            if len(kept) == coefs.shape[-1]:
-                coefs[(slice(None), *target)] = at
-            else:
-                coefs[(slice(None), *target, kept)] = at
+            features = kept if len(kept) < coefs.shape[-1] else slice(None)
+            coefs[(slice(None), *target, features)] = path.at(ts)
             n_iters = np.maximum(n_iters, np.searchsorted(-path.knots, -ts))
         return coefs, n_iters, "pivoting", ts > 0
 
@@ -312,17 +312,13 @@ class PathProblem:
                 solution, alone[k] = rows.solve(value, solution.coef), True
             self._start = solution.coef
             found.append(solution)
-        return self._solution(
-            np.array([solution.coef for solution in found]),
-            np.array([solution.dual_gap for solution in found]),
-            np.array([solution.n_iter for solution in found]),
-            [solution.solver for solution in found],
-            alone,
+        coefs, gaps, n_iters = (
+            np.array([getattr(solution, name) for solution in found])
+            for name in ("coef", "dual_gap", "n_iter")
         )
+        names = [solution.solver for solution in found]
+        return PathSolution(coefs, gaps, n_iters, names, alone, self._relative(gaps))
 
-    def _solution(
-        self, coefs: NDArray, gaps: NDArray, n_iters: NDArray, names: list[str], alone: NDArray
-    ) -> PathSolution:
-        """Return the solutions with their largest relative gap."""
-        gap = Solution(coefs, gaps, 1).relative_gap(self.problem.target_norm2)
-        return PathSolution(coefs, gaps, n_iters, names, alone, gap)
+    def _relative(self, gaps: NDArray) -> float:
+        """Return the largest of gaps (m, ...) in units of |b|^2 / 2."""
+        return Solution(gaps, gaps).relative_gap(self.problem.target_norm2)

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,6 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from ..linear.base import BaseRegularized
 from ..problem.design import RowDesign
-from ..problem.gram import GramProblem
 from ..problem.protocol import Problem
 from .callbacks import FoldProgress
 from .choosing import fold_statistics
@@ -39,6 +38,7 @@ from .leave_one_out import left_out, left_out_errors
 from .path_problem import PathProblem
 
 CHUNK_BYTES = 2**25  # of coefficients and predictions held at a time
+ROUGHLY = 1e-4  # a tolerance of fits whose losses are only compared with a standard error
 DIGITS = 1e-6  # of the target's variance: errors below it lose digits in moments, not on rows
 
 
@@ -105,28 +105,33 @@ class FoldScores:
 
 
 def by_folds(
-    model: BaseRegularized,
-    folds: Iterable[FoldProblem],
+    path: PathProblem,
+    folds: Sequence[FoldProblem],
     values: NDArray,
     scorer: Scorer | None,
     n_jobs: int | None,
     progress: FoldProgress | None,
 ) -> Scores:
-    """Score the values (m,) of the path of `model` on each of the folds."""
+    """Score the values (m,) of the path on each of the folds; without `progress` only roughly."""
+    if progress is None:
+        path = copy(path)
+        path.settings = replace(path.settings, tol=max(path.settings.tol, ROUGHLY))
     with warnings.catch_warnings(), progress.folds() if progress else nullcontext():
         # Coordinate descent silences this itself, but filters are not the threads' own.
         warnings.filterwarnings("ignore", "Objective did not converge", ConvergenceWarning)
-        jobs = enumerate(folds)
         if effective_n_jobs(n_jobs) == 1:
-            found = [_score_fold(model, fold, values, scorer, progress, k) for k, fold in jobs]
+            found = []
+            for k, fold in enumerate(folds):
+                found.append(_score_fold(path, fold, values, scorer, progress, k))
         else:
             found = Parallel(n_jobs=n_jobs, prefer="threads")(
-                delayed(_score_fold)(model, fold, values, scorer, progress, k) for k, fold in jobs
+                delayed(_score_fold)(path, fold, values, scorer, progress, k)
+                for k, fold in enumerate(folds)
             )
     mse_path = np.array([fold.mse for fold in found]).T
     mean, se = fold_statistics(mse_path)
     attributes: dict[str, Any] = {"mse_path_": mse_path, "mse_mean_": mean, "mse_se_": se}
-    attributes["max_fold_gap_"] = max(fold.gap for fold in found)
+    attributes["max_fold_gap_"] = max([fold.gap for fold in found])
     if scorer is not None:
         attributes["score_path_"] = np.array([fold.scores for fold in found]).T
         mean, se = fold_statistics(-attributes["score_path_"])
@@ -134,7 +139,7 @@ def by_folds(
 
 
 def _score_fold(
-    model: BaseRegularized,
+    whole: PathProblem,
     fold: FoldProblem,
     values: NDArray,
     scorer: Scorer | None,
@@ -144,7 +149,7 @@ def _score_fold(
     """Return the scores of the values (m,) on fold number k."""
     errors, scores, gap = [], [], 0.0
     with progress.fold(k) if progress else nullcontext():
-        path = PathProblem(model, fold.on_rows() if fold.train is None else fold.train)
+        path = whole.of_fold(fold.on_rows() if fold.train is None else fold.train)
         on_rows = None
         if fold.train is not None and fold.data is not None:
             on_rows = lambda: path.posed_on(fold.on_rows())  # noqa: E731
@@ -155,15 +160,19 @@ def _score_fold(
             gap = max(gap, found.gap)
             errors.append(_errors(fold, path.problem, found.coefs))
             if scorer is not None:
-                scores += _user_scores(model, fold, path.problem, found.coefs, scorer)
+                scores += _user_scores(path.estimator, fold, path.problem, found.coefs, scorer)
     return FoldScores(np.concatenate(errors), scores, gap)
 
 
 def _errors(fold: FoldProblem, problem: Problem, coefs: NDArray) -> NDArray:
     """Return the mean squared errors (m,) on the test rows of coefs (m, ..., p)."""
-    if fold.train is not None and fold.test is not None:
-        errors = _errors_of_moments(fold.train, fold.test, coefs)
-        if fold.data is None or np.min(errors) > DIGITS * np.max(fold.test.target_norm2):
+    train, held_out = fold.train, fold.test
+    if train is not None and held_out is not None:
+        mean, target_mean = held_out.mean, held_out.target_mean
+        if train.fit_intercept:
+            mean, target_mean = mean - train.mean, target_mean - train.target_mean
+        errors = held_out.evaluate(coefs)[1] + np.square(target_mean - coefs @ mean)
+        if fold.data is None or np.min(errors) > DIGITS * np.max(held_out.target_norm2):
             return errors.reshape(len(errors), -1).mean(axis=1)
     assert fold.data is not None
     assert fold.fold is not None
@@ -173,14 +182,6 @@ def _errors(fold: FoldProblem, problem: Problem, coefs: NDArray) -> NDArray:
     weights = None if data.weights is None else data.weights[test]
     errors = squares.mean(axis=-1) if weights is None else squares @ (weights / weights.sum())
     return errors.reshape(len(errors), -1).mean(axis=1)
-
-
-def _errors_of_moments(train: GramProblem, test: GramProblem, coefs: NDArray) -> NDArray:
-    """Return the errors (m, ...) of coefs (m, ..., p) on the rows of `test`."""
-    mean, target_mean = test.mean, test.target_mean
-    if train.fit_intercept:
-        mean, target_mean = mean - train.mean, target_mean - train.target_mean
-    return test.evaluate(coefs)[1] + np.square(target_mean - coefs @ mean)
 
 
 def _user_scores(

@@ -72,9 +72,8 @@ class BaseSearch(LinearPredictor):
 
     def _model(self) -> BaseRegularized:
         """Return the regressor, at whichever strength."""
-        own = self.get_params(deep=False)
-        names = self._regressor().get_params(deep=False).keys() & own.keys() - {"verbose"}
-        return self._regressor(**{name: own[name] for name in names})
+        names = vars(self._regressor()).keys() & vars(self).keys() - {"verbose"}
+        return self._regressor(**{name: getattr(self, name) for name in names})
 
     def _finish(self, search: Search, scores: Scores, score: Callable[..., Scores]) -> None:
         """Choose, fit the model at the chosen value, and warn of what the user should know."""
@@ -117,7 +116,7 @@ class BaseSearch(LinearPredictor):
         for k in np.unique(index):
             solution = self._certified(search, k, found)
             mine = np.broadcast_to(index == k, dual_gap.shape)
-            coef[mine], dual_gap[mine] = solution.coef[mine], solution.dual_gap[mine]
+            coef[mine], dual_gap[mine] = solution.coef[mine], np.asarray(solution.dual_gap)[mine]
             n_iter = max(n_iter, solution.n_iter)
             self.solver_ = solution.solver
         self.coef_ = cast(coef, search.dtype, "coefficients")

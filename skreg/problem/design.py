@@ -126,7 +126,7 @@ class RowDesign:
             return np.diag(self.whole_gram)
         total = np.zeros(self.n_features)
         with np.errstate(over="ignore"):
-            for rows in _row_slices(self.X):
+            for rows in _row_slices(self.X, copies=True):
                 X = _rows_of(self.X, rows)
                 square = X * X if isinstance(X, np.ndarray) else X.multiply(X)
                 total += self.root[rows] ** 2 @ square

@@ -22,17 +22,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import blas
 
 from .._objective import Penalty
 from .._solution import Settings, Solution
 from ..problem.protocol import ALL, Problem
+from .certificate import ACCURACY
 
 # Share of a column's norm^2 that the active ones must leave of it. Below it, a pivot would divide
 # by rounding errors: a column that is the sum of others leaves 1e-15 or less.
 INDEPENDENT = 1e-11
-AT_BOUND = 1e-12  # of t v_j: a value that was just exchanged is this close to its bound by rounding
-FAINT = 1e-13  # of |A_j| |b|: an L1 weight that is no more than the rounding of a correlation
-TINY = 1e-300  # a distance to divide by in place of 0
+TINY = float(np.finfo(np.float64).tiny)  # a distance to divide by in place of 0
 
 
 def solve(problem: Problem, penalty: Penalty, start: object, settings: Settings) -> Solution:
@@ -54,7 +54,7 @@ def minimiser(G: NDArray, c: NDArray, l1: NDArray, positive: bool) -> tuple[NDAr
     if positive:  # a path may start from 0 only where all are penalised, by rounding if not more
         norms = np.sqrt(G.diagonal())
         target = np.divide(c, norms, where=norms > 0, out=np.zeros_like(c)).max(initial=0.0)
-        v = np.maximum(l1, FAINT * target * norms)
+        v = np.maximum(l1, ACCURACY * target * norms)
     path = lasso_path(G, c, v, 1.0, positive)
     if path is None:
         return None, 0
@@ -92,35 +92,38 @@ def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -
     """Return the path for G (p, p), c (p,), v (p,) down to t = `end`; None if it does not end."""
     p = len(c)
     norms2 = G.diagonal().copy()
-    T, work = np.empty((2, p + 2, p))
+    T = np.empty((p + 2, p))
     T[:p], T[p], T[p + 1] = G, 0.0, c  # M, and below it the slopes d and the values y
-    d, y = T[p], T[p + 1]
+    lines = T[p:]
+    d, y = lines
     outside = (norms2 > 0) & np.isfinite(v)
     active = np.zeros(p, dtype=bool)
     for j in map(int, np.flatnonzero(outside & (v == 0))):
         outside[j] = False
         if T[j, j] > INDEPENDENT * norms2[j]:
-            _exchange(T, j, T[:, j].copy(), work)
+            _exchange(T, j, T[:, j].copy())
             active[j] = True
     # y_j meets its bound where side_j y_j = t bound_j. Both are 0 for what never meets one.
     side, bound = outside.astype(float), np.where(outside, v, 0.0)
     pull = np.divide(y if positive else np.abs(y), v, where=outside, out=np.zeros(p))
     j = int(pull.argmax()) if p else 0
     t = max(float(pull.max(initial=0.0)), end)
-    knots, coefs, features = [t], [np.where(active, y, 0.0)], [p]
+    knots, coefs, features = [t], [y * active], [p]
     blocked: list[int] = []  # features that depend on the active ones
     while t > end and len(knots) < 20 * p + 50:
-        row = T[:, j].copy()
+        row, weight = T[:, j].copy(), float(v[j])
         row[p + 1] = 0.0  # no value jumps, since y_j is at its bound
         if active[j]:  # j leaves, and what depended on it may enter again
-            _exchange(T, j, row, work)
-            y[j], d[j], bound[j] = -side[j] * t * v[j], d[j] - side[j] * v[j], v[j]
+            _exchange(T, j, row)
+            slope = float(side[j]) * weight
+            y[j], bound[j] = -t * slope, weight
+            d[j] -= slope
             outside[[j, *blocked]], side[[j, *blocked]] = True, 1.0
             active[j], features[-1], coefs[-1][j], blocked = False, ~j, 0.0, []
-        elif T[j, j] > INDEPENDENT * norms2[j]:  # j enters
-            side[j] = -1.0 if positive or y[j] > 0 else 1.0
-            row[p] += side[j] * v[j]
-            _exchange(T, j, row, work)
+        elif row[j] > INDEPENDENT * norms2[j]:  # j enters
+            side[j] = sign = -1.0 if positive or y[j] > 0 else 1.0
+            row[p] += sign * weight
+            _exchange(T, j, row)
             y[j], bound[j], outside[j] = 0.0, 0.0, False
             active[j], features[-1] = True, j
         else:
@@ -129,30 +132,33 @@ def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -
         if not positive:
             np.copysign(1.0, y - t * d, out=side, where=outside)
         # The step to a bound is room / speed; the largest inverse tells what meets its bound first.
-        speed = bound - side * d
-        room = np.maximum(t * bound - side * y, TINY)
-        if room[j] <= AT_BOUND * t * v[j]:  # where the exchange has just put it
+        speed, room = side * lines
+        np.subtract(bound, speed, out=speed)
+        np.subtract(t * bound, room, out=room)
+        np.maximum(room, TINY, out=room)
+        if room[j] <= 10 * ACCURACY * t * weight:  # where the exchange has just put it
             room[j] = np.inf
         speed /= room
         j = int(speed.argmax())
-        ends = speed[j] * (t - end) <= 1.0
-        step = t - end if ends else 1.0 / speed[j]
+        inverse = float(speed[j])
+        ends = inverse * (t - end) <= 1.0
+        step = t - end if ends else 1.0 / inverse
         t = end if ends else t - step
         y -= step * d
         knots.append(t)
-        coefs.append(np.where(active, y, 0.0))
+        coefs.append(y * active)
         features.append(p)
     if t > end:
         return None
     return Path(np.array(knots), np.array(coefs), np.array(features))
 
 
-def _exchange(T: NDArray, k: int, row: NDArray, work: NDArray) -> None:
-    """Exchange w_k and q_k in the tableau T (p + 2, p); `row` is T[:, k] and `work` is like T."""
-    pivot = float(T[k, k])
+def _exchange(T: NDArray, k: int, row: NDArray) -> None:
+    """Exchange w_k and q_k in the tableau T (p + 2, p), in place; `row` is T[:, k]."""
+    p = T.shape[1]
+    pivot = float(row[k])
     scaled = row / abs(pivot)
     # One side of the symmetric M serves both, lest rounding let the two drift apart.
-    np.multiply(row[:, None], scaled[: T.shape[1]], out=work)
-    (np.subtract if pivot > 0 else np.add)(T, work, out=T)
-    T[k], T[:, k] = scaled[: T.shape[1]], scaled
+    blas.dger(-1.0 / pivot, row[:p], row, a=T.T, overwrite_a=True)
+    T[k], T[:, k] = scaled[:p], scaled
     T[k, k] = -1.0 / pivot

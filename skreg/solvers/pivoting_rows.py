@@ -35,10 +35,8 @@ from .._objective import Penalty
 from .._solution import Settings, Solution
 from ..problem.protocol import Design
 from ..problem.validation import OVERFLOW
-from .pivoting import Path
+from .pivoting import INDEPENDENT, Path
 
-# Share of a column's norm that the active ones must leave of it: below it, rounding decides.
-INDEPENDENT = 1e-11
 # Ratio of t between two looks, their number, and the share of its bound at which a column is near.
 STRETCH, LOOKS, NEAR = 0.75, 32, 0.75
 

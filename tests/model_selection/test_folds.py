@@ -106,7 +106,7 @@ def test_the_moments_of_all_rows_come_along(weighted, intercept):
 )
 def test_folds_share_moments_where_they_can(splitter, sizes):
     found = batches(folds_of(splitter, data(3)), N)
-    assert [len(batch.folds) for batch in found] == sizes
+    assert [len(batch) for batch in found] == sizes
 
 
 @pytest.mark.parametrize("layout", [np.asarray, sp.csc_array], ids=["dense", "sparse"])

@@ -4,6 +4,9 @@
 # n, penalty factors f scaled to sum to p, and y divided by its standard deviation s (divisor n; about
 # zero without an intercept),
 #     1/(2n) sum_i w_i (y_i - x_i.b)^2 + lambda sum_j f_j ((1 - alpha)/(2 s) b_j^2 + alpha |b_j|)
+#
+# With standardize = TRUE, its default, b_j in the penalty is multiplied by the standard deviation of
+# column j (weights w, divisor n, about the mean also without an intercept).
 suppressPackageStartupMessages(library(glmnet))
 set.seed(1)
 
@@ -24,11 +27,12 @@ draw <- function(n, p) {
 entry <- function(name, n, p, alpha, ...) {
   data <- draw(n, p)
   extra <- list(...)
-  default <- list(weights = rep(1, n), penalty.factor = rep(1, p), intercept = TRUE, lower = -Inf)
+  default <- list(weights = rep(1, n), penalty.factor = rep(1, p), intercept = TRUE, lower = -Inf,
+                  standardize = FALSE)
   for (key in names(extra)) default[[key]] <- extra[[key]]
   lambda <- exp(seq(log(1), log(0.02), length.out = 5))
   fit <- glmnet(data$X, data$y,
-    alpha = alpha, lambda = lambda, standardize = FALSE, thresh = 1e-22, maxit = 1e8,
+    alpha = alpha, lambda = lambda, standardize = default$standardize, thresh = 1e-22, maxit = 1e8,
     weights = default$weights, penalty.factor = default$penalty.factor,
     intercept = default$intercept, lower.limits = default$lower
   )
@@ -36,6 +40,7 @@ entry <- function(name, n, p, alpha, ...) {
     '{"name": "', name, '", "alpha": ', number(alpha),
     ', "intercept": ', tolower(default$intercept),
     ', "positive": ', tolower(default$lower == 0),
+    ', "standardize": ', tolower(default$standardize),
     ',\n  "weights": ', vector(default$weights),
     ',\n  "penalty_factor": ', vector(default$penalty.factor),
     ',\n  "X": ', matrix_rows(data$X), ',\n  "y": ', vector(data$y),
@@ -55,6 +60,15 @@ entries <- c(
   entry("an excluded feature", 20, 6, 1, penalty.factor = c(1, Inf, 1, 2, 1, 0.5)),
   entry("no intercept", 20, 6, 1, intercept = FALSE),
   entry("no intercept, elastic net", 20, 6, 0.5, intercept = FALSE),
-  entry("positive", 20, 6, 0.8, lower = 0)
+  entry("positive", 20, 6, 0.8, lower = 0),
+  entry("standardized lasso", 20, 6, 1, standardize = TRUE),
+  entry("standardized elastic net", 20, 6, 0.6, standardize = TRUE),
+  entry("standardized ridge", 20, 6, 0, standardize = TRUE),
+  entry("standardized, sample weights and penalty factors", 20, 6, 0.7,
+    weights = c(0, rep(c(1, 2, 0.5, 3), length.out = 19)),
+    penalty.factor = c(0, 0.5, 1, Inf, 3, 1), standardize = TRUE
+  ),
+  entry("standardized, no intercept", 20, 6, 0.5, intercept = FALSE, standardize = TRUE),
+  entry("standardized, positive", 20, 12, 0.9, lower = 0, standardize = TRUE)
 )
 cat("[", paste(entries, collapse = ",\n"), "]\n", sep = "")

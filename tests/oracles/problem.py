@@ -75,6 +75,7 @@ class Problem:
         rate=0.0,
         drop_to="mean",
         v=None,
+        standardize=False,
         sample_weight=None,
         fit_intercept=True,
         positive=False,
@@ -103,8 +104,9 @@ class Problem:
         self.rounding = EPS * np.sqrt(n * size2) * np.linalg.norm(self.b)
         rate = np.broadcast_to(np.asarray(rate, dtype=float), p)
         finite = np.where(self.excluded, 0.0, v)
-        self.l1 = l1 * finite
-        self.ridge = l2 * finite + rate / (1 - rate) * (variance if drop_to == "mean" else square)
+        unit = np.sqrt(np.where(variance > 0, variance, 1.0)) if standardize else 1.0
+        self.l1 = l1 * finite * unit
+        self.ridge = l2 * finite * unit**2 + rate / (1 - rate) * (variance if drop_to == "mean" else square)
 
     @classmethod
     def of(cls, estimator, X, y, sample_weight=None):
@@ -118,6 +120,7 @@ class Problem:
             rate=params.get("dropout_rate", 0.0),
             drop_to=params.get("drop_to", "mean"),
             v=params["penalty_weights"],
+            standardize=params.get("standardize", False),
             sample_weight=sample_weight,
             fit_intercept=params["fit_intercept"],
             positive=params["positive"],

@@ -83,7 +83,7 @@ def test_columns_far_from_the_origin_keep_their_digits():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((200, 3))
     near = RowDesign.from_data(X, X[:, 0], None, True)
-    far = RowDesign.from_data([*X, 0.0, 2.0**20, 2.0**30], X[:, 0], None, True)
+    far = RowDesign.from_data(X + np.array([0.0, 2.0**20, 2.0**30]), X[:, 0], None, True)
     assert_allclose(far.gram(slice(None)), near.gram(slice(None)), atol=1e-6)
     assert_allclose(far.gram(np.array([1])), near.gram(np.array([1])), rtol=1e-9)
 
@@ -92,9 +92,6 @@ def test_squares_that_overflow_are_an_error():
     X, y, _ = data()
     with pytest.raises(ValueError, match="squares overflow"):
         RowDesign.from_data(X, y * 1e200, None, True)
-    X[3, 2] = 1e200
-    with pytest.raises(ValueError, match="squares overflow"):
-        RowDesign.from_data(X, y, None, True).gram(slice(None))
 
 
 def test_the_moments_pose_the_same_problem():
