@@ -94,7 +94,8 @@ class RowDesign:
             target[same], target_mean = 0.0, np.where(same, y[..., 0], target_mean)
             np.multiply(target, share, out=both[1:].reshape(y.shape))
             mean, *cross = _products(both, X)
-        if not (np.isfinite(mean).all() and np.isfinite(norm2).all()):
+            squares = mean @ mean + norm2.sum()
+        if not np.isfinite(squares):
             raise_not_finite(X)
         centre, constant = np.zeros(p), np.zeros(p, dtype=bool)
         if fit_intercept:

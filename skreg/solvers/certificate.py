@@ -51,7 +51,11 @@ def certify(
         free_gap, z, z_norm2 = _without_free(problem, penalty, w, correlation, norm2)
     gap = penalty.dual_gap(w, z, z_norm2)
     if (gap > tol * 0.5 * problem.target_norm2).any():
-        gap = penalty.dual_gap(w, z, z_norm2, _rounding(problem, w))
+        rounding = _rounding(problem, w)
+        gap = penalty.dual_gap(w, z, z_norm2, rounding)
+        if evaluation is None:  # what is overlooked counts with the size of the coefficient
+            overlooked = np.minimum(np.abs(penalty.violation(w, z)), rounding)
+            gap = gap + np.sum(overlooked * np.abs(w), axis=-1)
     gap = gap + free_gap + problem.unresolved(w, penalty)
     return Certificate(w, correlation, norm2, gap)
 
