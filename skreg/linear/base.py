@@ -114,7 +114,8 @@ class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def _check_data(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, NDArray, Any]:
         """Return X (n, p), y (n,) or (n, targets) and the weights (n,) or None, all validated."""
-        X, y = check_data(self, X, y)
+        # NaN in X shows in the means, but not that of rows without weight.
+        X, y = check_data(self, X, y, finite=sample_weight is not None)
         return X, y, check_fit_weights(sample_weight, X)
 
 

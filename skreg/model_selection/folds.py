@@ -141,8 +141,9 @@ def batches(folds: Sequence[Fold], n: int) -> list[list[Fold]]:
     found: list[list[Fold]] = []
     taken, shares = np.zeros(n, dtype=bool), False
     for fold in folds:
-        counts = np.bincount(fold.train, minlength=n) + np.bincount(fold.test, minlength=n)
-        is_partition = bool(np.all(counts == 1))
+        is_there = np.zeros(n, dtype=bool)
+        is_there[fold.train] = is_there[fold.test] = True
+        is_partition = len(fold.train) + len(fold.test) == n and bool(is_there.all())
         if not (shares and is_partition) or np.any(taken[fold.test]):
             found.append([])
             taken[:] = False
@@ -180,9 +181,11 @@ def fold_problems(
         tests = np.array([data.sums(fold.test) for fold in batch])
         common = batch[0].train  # the rows that train all folds of the batch
         if len(batch) > 1:
-            common = common[~np.isin(common, np.concatenate([fold.test for fold in batch]))]
+            is_tested = np.zeros(n, dtype=bool)
+            is_tested[np.concatenate([fold.test for fold in batch])] = True
+            common = common[~is_tested[common]]
         rest = data.sums(common)
-        trains = data.problems(np.array([*without_each(tests, rest)]), intercept)
+        trains = data.problems(np.array([*without_each([*tests], rest)]), intercept)
         for train, test, fold in zip(trains, data.problems(tests, True), batch, strict=True):
             problems.append(FoldProblem(train, test, fold, data))
         if whole is None and len(batch) > 1:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from .._solution import warn_not_converged
+from .._solution import Solution, warn_not_converged
 from ..linear.base import BaseRegularized, cast
 from ..problem.design import RowDesign
 from ..problem.validation import as_floats
@@ -115,9 +115,9 @@ class RegularizationPath:
         ConvergenceWarning
             As `regularization_path`.
         """
-        values = np.atleast_1d(as_floats(values, "values", ensure_min_samples=0))
         assert self._source is not None  # as it was made by regularization_path
-        return self._source.path(values, "values")
+        values = np.atleast_1d(as_floats(values, "values", ensure_min_samples=0))
+        return self._source.path(self._source.problem.parameter.checked(values, "values"))
 
 
 @dataclass(frozen=True)
@@ -129,9 +129,8 @@ class _Source:
     on_rows: PathProblem
     dtype: Any
 
-    def path(self, values: NDArray, name: str) -> RegularizationPath:
-        """Return the path at the user's values (m,)."""
-        values = self.problem.parameter.checked(values, name)
+    def path(self, values: NDArray) -> RegularizationPath:
+        """Return the path at the values (m,), descending."""
         found = self._certified(values)
         problem = self.on_rows.problem
         knots, entered = self._kinks(values)
@@ -307,7 +306,7 @@ def regularization_path(
     table.check(model.solver, design, rows.unit)
     if values is None:
         values = rows.grid(n_values, eps)
-    return _Source(model, problem, rows, X.dtype).path(values, "values")
+    return _Source(model, problem, rows, X.dtype).path(values)
 
 
 def _checked_model(estimator: Any) -> BaseRegularized:
@@ -327,9 +326,10 @@ def _checked_model(estimator: Any) -> BaseRegularized:
 def _warn_of_the_worst(problem: PathProblem, values: NDArray, found: PathSolution) -> None:
     """Warn once if relative gaps are above tol, of the largest."""
     tol, target_norm2 = problem.settings.tol, problem.problem.target_norm2
+    if Solution(found.coefs, found.dual_gaps).relative_gap(target_norm2) <= tol:
+        return
     gaps = np.array([found[k].relative_gap(target_norm2) for k in range(len(values))])
-    if np.any(gaps > tol):
-        worst = int(np.argmax(gaps))
-        where = f"{np.count_nonzero(gaps > tol)} of {len(values)} values: at {values[worst]:.3g} "
-        remedy = table.remedy(found.solvers[worst], problem.problem)
-        warn_not_converged(found[worst], target_norm2, tol, remedy, where)
+    worst = int(np.argmax(gaps))
+    where = f"{np.count_nonzero(gaps > tol)} of {len(values)} values: at {values[worst]:.3g} "
+    remedy = table.remedy(found.solvers[worst], problem.problem)
+    warn_not_converged(found[worst], target_norm2, tol, remedy, where)

@@ -123,7 +123,8 @@ class PathProblem:
 
     def of_fold(self, problem: Problem) -> PathProblem:
         """Return the problem of the same estimator on some of the rows."""
-        if self.parameter.is_of_data or np.any(problem.constant & ~self.unit.excluded):
+        is_of_data = self.parameter.is_of_data or self.estimator.standardize  # the penalty
+        if is_of_data or np.any(problem.constant & ~self.unit.excluded):
             return PathProblem(self.estimator, problem)
         return self.posed_on(problem, is_fallback=False)
 
@@ -208,15 +209,17 @@ class PathProblem:
             gain = 0.5 * np.sum(slope * step.reshape(slope.shape), axis=-1)
             free_gap = np.maximum(gain, 0.0)
             correlation[..., free] = 0.0
-        gap = np.empty(norm2.shape)
+        gap, tolerated = np.empty(norm2.shape), self.settings.tol * 0.5 * self.problem.target_norm2
         step = max(1, CACHE_BYTES // (8 * max(1, int(np.prod(coefs.shape[1:])))))
         for start in range(0, len(gap), step):
             some = slice(start, start + step)
             part = self.penalty(several[some])
             terms = coefs[some], correlation[some], norm2[some]
             gap[some] = part.dual_gap(*terms)
-            if np.any(gap[some] > self.settings.tol * 0.5 * self.problem.target_norm2):
+            if np.any(gap[some] > tolerated):
                 gap[some] = part.dual_gap(*terms, self._rounding(coefs[some]))
+        if self.unit.has_l1 and not len(free):  # then no part of the penalty is quadratic
+            return gap
         return gap + free_gap + self._unresolved(values, coefs)
 
     def _unresolved(self, values: NDArray, coefs: NDArray) -> NDArray:

@@ -16,7 +16,7 @@ from .table import LARGE_SIDE, PIVOTING_SIDE, SOLVERS
 
 AUTO = {
     "table": ("pivoting", "newton", "pivoting rows"),
-    "table of moments": ("pivoting", "newton"),
+    "table without dense rows": ("pivoting", "newton"),
     "large": ("newton",),
     "moments": ("cholesky", "spectral"),
     "tall": ("cholesky", "svd"),
@@ -67,7 +67,8 @@ def solve(
 def situation(problem: Problem, penalty: Penalty) -> str:
     """Return the key of `AUTO` for a problem; the first three need an L1 solver."""
     if penalty.has_l1 or penalty.positive:
-        table = "table" if problem.has_rows else "table of moments"
+        is_dense = problem.has_rows and not problem.is_sparse
+        table = "table" if is_dense else "table without dense rows"
         return table if problem.n_features <= PIVOTING_SIDE else "large"
     if not problem.has_rows:
         return "moments"

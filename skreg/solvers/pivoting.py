@@ -79,13 +79,13 @@ class Path:
 
     def at(self, strengths: NDArray) -> NDArray:
         """Return the coefficients (k, p) at strengths (k,), by interpolation."""
-        last = len(self.knots) - 1
-        after = np.clip(np.searchsorted(-self.knots, -strengths), min(1, last), last)
-        before = np.maximum(after - 1, 0)
-        length = self.knots[before] - self.knots[after]
-        share = (self.knots[before] - strengths) / np.where(length > 0, length, 1.0)
-        share = np.clip(share, 0.0, 1.0)[:, None]
-        return self.coefs[before] + share * (self.coefs[after] - self.coefs[before])
+        if len(self.knots) == 1:
+            return np.repeat(self.coefs, len(strengths), axis=0)
+        after = np.searchsorted(-self.knots[1:-1], -strengths) + 1
+        start, end = self.knots[after - 1], self.knots[after]
+        share = (start - strengths) / np.maximum(start - end, TINY)
+        share = np.minimum(np.maximum(share, 0.0), 1.0)[:, None]
+        return self.coefs[after - 1] + share * (self.coefs[after] - self.coefs[after - 1])
 
 
 def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -> Path | None:
@@ -94,8 +94,7 @@ def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -
     norms2 = G.diagonal().copy()
     T = np.empty((p + 2, p))
     T[:p], T[p], T[p + 1] = G, 0.0, c  # M, and below it the slopes d and the values y
-    lines = T[p:]
-    d, y = lines
+    d, y = lines = T[p:]
     outside = (norms2 > 0) & np.isfinite(v)
     active = np.zeros(p, dtype=bool)
     for j in map(int, np.flatnonzero(outside & (v == 0))):
@@ -115,9 +114,8 @@ def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -
         row[p + 1] = 0.0  # no value jumps, since y_j is at its bound
         if active[j]:  # j leaves, and what depended on it may enter again
             _exchange(T, j, row)
-            slope = float(side[j]) * weight
-            y[j], bound[j] = -t * slope, weight
-            d[j] -= slope
+            y[j], bound[j] = -t * side[j] * weight, weight
+            d[j] -= side[j] * weight
             outside[[j, *blocked]], side[[j, *blocked]] = True, 1.0
             active[j], features[-1], coefs[-1][j], blocked = False, ~j, 0.0, []
         elif row[j] > INDEPENDENT * norms2[j]:  # j enters
@@ -140,9 +138,8 @@ def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -
             room[j] = np.inf
         speed /= room
         j = int(speed.argmax())
-        inverse = float(speed[j])
-        ends = inverse * (t - end) <= 1.0
-        step = t - end if ends else 1.0 / inverse
+        ends = speed[j] * (t - end) <= 1.0
+        step = t - end if ends else 1.0 / float(speed[j])
         t = end if ends else t - step
         y -= step * d
         knots.append(t)
@@ -150,15 +147,15 @@ def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -
         features.append(p)
     if t > end:
         return None
-    return Path(np.array(knots), np.array(coefs), np.array(features))
+    # Adding 0 makes a plain zero of -0, which is what y * active has for a negative y.
+    return Path(np.array(knots), np.array(coefs) + 0.0, np.array(features))
 
 
 def _exchange(T: NDArray, k: int, row: NDArray) -> None:
     """Exchange w_k and q_k in the tableau T (p + 2, p), in place; `row` is T[:, k]."""
-    p = T.shape[1]
-    pivot = float(row[k])
-    scaled = row / abs(pivot)
     # One side of the symmetric M serves both, lest rounding let the two drift apart.
+    pivot, p = float(row[k]), T.shape[1]
+    scaled = row / abs(pivot)
     blas.dger(-1.0 / pivot, row[:p], row, a=T.T, overwrite_a=True)
     T[k], T[:, k] = scaled[:p], scaled
     T[k, k] = -1.0 / pivot

@@ -742,3 +742,16 @@ def test_dropout_of_even_columns_has_the_criterion_of_a_ridge():
     dropout = DropoutRegressorCV(rates, criterion="gcv").fit(X, y)
     ridge = L2RegressorCV(rates / (1 - rates), criterion="gcv").fit(X, y)
     assert_allclose(dropout.criterion_path_, ridge.criterion_path_, rtol=1e-9)
+
+
+@each
+@pytest.mark.parametrize("standardize", [False, True])
+def test_a_fold_has_the_units_and_the_constant_columns_of_its_own_rows(cls, standardize):
+    X, y = regression(60, 5)
+    X[:12, 0] *= 5.0
+    X[12:, 1] = 2.0  # constant where the first fold trains
+    model = grid(cls, cv=5, standardize=standardize).fit(X, y)
+    for k, (train, test) in enumerate(KFold(5).split(X)):
+        for value, error in zip(VALUES, model.mse_path_[:, k], strict=True):
+            fitted = REGRESSOR[cls](value, standardize=standardize).fit(X[train], y[train])
+            assert_allclose(np.mean((fitted.predict(X[test]) - y[test]) ** 2), error, rtol=1e-8)

@@ -11,6 +11,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from skreg import NetworkClassifier
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_scikit_learn_contract():
     check_estimator(NetworkClassifier())
 

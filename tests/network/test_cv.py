@@ -16,12 +16,14 @@ FEW = {"hidden_layer_sizes": (10,), "max_iter": 40, "random_state": 0}
 
 
 # At their defaults these take ten times as long, and the same ways.
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @pytest.mark.parametrize("cls", [NetworkRegressorCV, NetworkClassifierCV])
 def test_scikit_learn_contract(cls):
     check_estimator(cls(**ONE))
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @pytest.mark.parametrize("cls", [NetworkRegressorCV, NetworkClassifierCV])
 def test_scikit_learn_contract_at_the_defaults(cls):
     check_estimator(cls())

@@ -15,6 +15,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from skreg import DropoutRegressor, NetworkRegressor
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_scikit_learn_contract():
     check_estimator(NetworkRegressor())
 
