@@ -24,7 +24,7 @@ from scipy import sparse
 from .._objective import Penalty
 from .gram import EPS, GramProblem, second_moments
 from .protocol import ALL, Features, Matrix, SparseColumns
-from .validation import raise_not_finite
+from .validation import OVERFLOW, raise_not_finite
 
 FAR = 10.0  # |mean| over mean absolute deviation; a mean at 10 deviations costs 2 digits of 16
 SAMPLE = 32  # rows at the ends and between that tell whether a column may be far from zero
@@ -207,7 +207,10 @@ class RowDesign:
             for start in range(0, self.n_features, step):
                 some = slice(start, start + step)
                 columns = (self.X[:, some] - self.centre[some]) * scale[some]
-                kernel += columns @ columns.T
+                with np.errstate(over="ignore", invalid="ignore"):
+                    kernel += columns @ columns.T
+        if not np.isfinite(kernel).all():
+            raise ValueError(OVERFLOW)
         kernel *= self.root
         kernel *= self.root[:, None]
         return kernel
@@ -253,10 +256,13 @@ class RowDesign:
         XS, XT = self.X[:, S], None if T is None else self.X[:, T]
         gram = np.zeros((XS.shape[1], (XS if XT is None else XT).shape[1]))
         root = None if self.uniform else self.root
-        for rows in _row_slices(self.X, copies=root is not None):
-            left = _rows_of(XS, rows, root)
-            product = left.T @ (left if XT is None else _rows_of(XT, rows, root))
-            gram += product if isinstance(product, np.ndarray) else product.toarray()
+        with np.errstate(over="ignore", invalid="ignore"):
+            for rows in _row_slices(self.X, copies=root is not None):
+                left = _rows_of(XS, rows, root)
+                product = left.T @ (left if XT is None else _rows_of(XT, rows, root))
+                gram += product if isinstance(product, np.ndarray) else product.toarray()
+        if not np.isfinite(gram).all():
+            raise ValueError(OVERFLOW)
         if self.uniform:
             gram *= self.root[0] ** 2
         gram -= np.multiply.outer(self.centre[S], self.centre[S if T is None else T])

@@ -60,7 +60,8 @@ def solve(
         if best.is_within(settings.tol, problem.target_norm2):
             break
         start = best.coef if SOLVERS[name].exact else start
-    assert best is not None  # some solver suits every problem
+    if best is None:  # only infinite squares make every solver fail
+        raise ValueError(OVERFLOW)
     return best
 
 

@@ -56,11 +56,10 @@ def solve(design: Design, penalty: Penalty, start: object, settings: Settings) -
         if path is not None:
             w = path.coefs[-1]
             coef[(*target, kept)], n_iter = w, max(n_iter, len(path.knots) - 1)
-            # The residual by the conditions of optimality: b - A w would lose what cancels in A w.
+            residual[target] -= A @ w
+            # By the conditions of optimality it does not lose what cancels in A w.
             J = np.flatnonzero(w)
-            if len(J) > len(b):  # with a ridge: the conditions are more than the rows
-                residual[target] = b - A[:, J] @ w[J]
-            elif len(J):  # LAPACK rejects empty matrices
+            if 0 < len(J) <= len(b):
                 Q, R = linalg.qr(A[:, J], mode="economic", check_finite=False)
                 slope = l1[J] * np.sign(w[J]) + ridge[J] * w[J]
                 along = linalg.solve_triangular(R, slope, trans="T", check_finite=False)
