@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from .._objective import Penalty
-from .gram import EPS, GramProblem
+from .gram import EPS, GramProblem, second_moments
 from .protocol import ALL, Features, Matrix, SparseColumns
 from .validation import OVERFLOW, raise_not_finite
 
@@ -137,9 +137,7 @@ class RowDesign:
 
     def second_moments(self, drop_to: str) -> NDArray:
         """Return the variances (p,) for "mean", the mean squares for "zero"."""
-        about = {("mean", False): -1.0, ("zero", True): 1.0}
-        shift = about.get((drop_to, self.fit_intercept), 0.0)
-        return np.maximum(self.column_norms2 + shift * self.mean * self.mean, 0.0)
+        return second_moments(self.column_norms2, self.mean, self.fit_intercept, drop_to)
 
     def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
         """Return A'(b - A w) (..., p) and |b - A w|^2 (...) for w (..., p)."""

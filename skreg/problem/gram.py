@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .._objective import Penalty
 from .protocol import ALL, Features
+from .validation import OVERFLOW
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -84,9 +85,7 @@ class GramProblem:
 
     def second_moments(self, drop_to: str) -> NDArray:
         """Return the variances (p,) for "mean", the mean squares for "zero"."""
-        about = {("mean", False): -1.0, ("zero", True): 1.0}
-        shift = about.get((drop_to, self.fit_intercept), 0.0)
-        return np.maximum(self.column_norms2 + shift * self.mean * self.mean, 0.0)
+        return second_moments(self.column_norms2, self.mean, self.fit_intercept, drop_to)
 
     def intercept(self, w: NDArray) -> NDArray:
         """Return the intercepts (...) that go with w (..., p)."""
@@ -100,6 +99,17 @@ class GramProblem:
             cross=self.cross[index],
             target_norm2=self.target_norm2[index],
         )
+
+
+def second_moments(norms2: NDArray, mean: NDArray, centred: bool, drop_to: str) -> NDArray:
+    """Return the variances (p,) for "mean", the mean squares for "zero", from |A_j|^2 (p,)."""
+    shift = {("mean", False): -1.0, ("zero", True): 1.0}.get((drop_to, centred))
+    if shift is not None:
+        with np.errstate(over="ignore"):
+            norms2 = norms2 + shift * mean * mean
+        if not np.isfinite(norms2).all():
+            raise ValueError(OVERFLOW)
+    return np.maximum(norms2, 0.0)
 
 
 def intercept_of(mean: NDArray, target_mean: NDArray, w: NDArray, fit_intercept: bool) -> NDArray:

@@ -197,7 +197,7 @@ class Dual(Spectrum):
         if not counts.all():
             # A small one is zero if its vector is orthogonal to the columns but for rounding.
             small = np.sqrt(scale) * design.correlation(U[:, ~counts].T)
-            size = max(design.shape) * EPS * np.sqrt(np.trace(kernel))
+            size = max(design.shape) * EPS * np.sqrt(max(np.trace(kernel), 0.0))
             counts[~counts] = np.linalg.norm(small, axis=1) > size
         return cls(L, design.target @ U, counts, design, U, scale, free)
 

@@ -1,5 +1,7 @@
 """Unusual containers of X and y give what scikit-learn's Ridge gives on them, or its error."""
 
+import warnings
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -188,3 +190,15 @@ def test_arrays_of_another_library_are_made_numpys_under_dispatch(fit, monkeypat
         assert_allclose(model.coef_, fit(X, Y).coef_)
         assert_allclose(model.predict(given), model.predict(X))
         assert_allclose(model.score(given, y), model.score(X, Y))
+
+
+@pytest.mark.parametrize("model", [DropoutRegressor(0.5, drop_to="zero"), L1Regressor(0.1)])
+def test_a_mean_whose_square_overflows_is_refused(model):
+    """Also where it is the second moment of a penalty that overflows, and in silence until then."""
+    X, y = np.full((8, 2), 1e160), np.arange(8.0)
+    X[:, 1] = y
+    model.set_params(fit_intercept=isinstance(model, DropoutRegressor))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match="squares overflow"):
+            model.fit(X, y)

@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from oracles import Problem, regression
 from sklearn.linear_model import lars_path
 
-from skreg.solvers.pivoting_rows import lasso_path_rows
+from skreg._objective import Penalty
+from skreg._solution import Settings
+from skreg.problem.design import RowDesign
+from skreg.solvers.pivoting_rows import lasso_path_rows, solve
 
 
 def standard_form(n, p, seed=0, correlated=0.5):
@@ -45,6 +49,17 @@ def test_every_strength_is_optimal(n, ridged, positive, v):
     assert_optimal(A, b, v, ridge, positive, strengths, path.at(strengths))
     assert np.all(np.diff(path.knots) <= 0)
     assert path.knots[-1] == 1e-3
+
+
+def test_an_elastic_net_may_use_more_features_than_rows():
+    X, y = regression(6, 25)
+    penalty, settings = Penalty(np.full(25, 1e-3), np.full(25, 0.5)), Settings(1e-10, 1000, 0)
+    found = solve(RowDesign.from_data(X, y, None, True), penalty, None, settings)
+    expected, _ = Problem(X, y, l1=1e-3, l2=0.5).solve()
+    assert np.count_nonzero(expected) > 6
+    assert_allclose(found.coef, expected, rtol=1e-8)
+    assert found.evaluation is not None
+    assert_allclose(found.evaluation[0], 0.5 * found.coef + 1e-3 * np.sign(found.coef), rtol=1e-8)
 
 
 @pytest.mark.parametrize("shape", [(20, 50), (50, 20), (40, 300)])
