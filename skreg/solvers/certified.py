@@ -33,7 +33,8 @@ def solve(
 ) -> Solution:
     """Return the certified solution of the named solver, or the best of those that "auto" tries.
 
-    Where the data are too ill-conditioned for the named solver, those of "auto" follow.
+    Where the data are too ill-conditioned for the named solver, those of "auto" follow: it says so
+    itself, or what it finds is worse than zero coefficients.
 
     ValueError if squares of the data overflow.
     """
@@ -51,7 +52,9 @@ def solve(
                 continue
             # Rounding may have left the constraint.
             coef = np.maximum(found.coef, 0.0) if penalty.positive else found.coef
-            certificate = certify(problem, penalty, coef, settings.tol, found.evaluation)
+            certificate = certify(
+                problem, penalty, coef, settings.tol, found.evaluation, SOLVERS[name].direct
+            )
         if not np.isfinite(certificate.gap).all():
             raise ValueError(OVERFLOW)
         found = replace(found, coef=coef, dual_gap=certificate.gap, solver=name)
@@ -59,6 +62,8 @@ def solve(
             best = found
         if best.is_within(settings.tol, problem.target_norm2):
             break
+        if SOLVERS[name].exact and (certificate.gap > 0.5 * problem.target_norm2).any():
+            names += [other for other in auto if other not in names]  # it is worse than w = 0
         start = best.coef if SOLVERS[name].exact else start
     if best is None:  # only infinite squares make every solver fail
         raise ValueError(OVERFLOW)

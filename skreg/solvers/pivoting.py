@@ -32,7 +32,7 @@ from .certificate import ACCURACY
 # Share of a column's norm^2 that the active ones must leave of it. Below it, a pivot would divide
 # by rounding errors: a column that is the sum of others leaves 1e-15 or less.
 INDEPENDENT = 1e-11
-TINY = float(np.finfo(np.float64).tiny)  # a distance to divide by in place of 0
+TINY = 1e-300  # a distance to divide by in place of 0
 
 
 def solve(problem: Problem, penalty: Penalty, start: object, settings: Settings) -> Solution:
@@ -90,7 +90,7 @@ class Path:
 
 def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -> Path | None:
     """Return the path for G (p, p), c (p,), v (p,) down to t = `end`; None if it does not end."""
-    p = len(c)
+    p, end = len(c), float(end)  # whose products overflow without a warning
     norms2 = G.diagonal().copy()
     T = np.empty((p + 2, p))
     T[:p], T[p], T[p + 1] = G, 0.0, c  # M, and below it the slopes d and the values y

@@ -26,6 +26,7 @@ class Solver:
     families: frozenset[str]
     remedy: str
     exact: bool = True
+    direct: bool = False  # solves by a factorisation
     l1: bool = False
     positive: bool = False
     rows: bool = False  # needs the rows themselves: no fit from moments
@@ -36,11 +37,13 @@ _ALL, _QUADRATIC = frozenset({"l1", "l2", "dropout"}), frozenset({"l2", "dropout
 _INEXACT = "Increase max_iter, or use solver='auto', which is exact."
 
 SOLVERS = {
-    "cholesky": Solver(ridge.cholesky, _QUADRATIC, "Use solver='svd'."),
-    "dual": Solver(ridge.dual, _QUADRATIC, "Use solver='svd'.", rows=True),
-    "svd": Solver(ridge.svd, _QUADRATIC, "Increase l2_lambda.", rows=True, sparse=False),
+    "cholesky": Solver(ridge.cholesky, _QUADRATIC, "Use solver='svd'.", direct=True),
+    "dual": Solver(ridge.dual, _QUADRATIC, "Use solver='svd'.", direct=True, rows=True),
+    "svd": Solver(
+        ridge.svd, _QUADRATIC, "Increase l2_lambda.", direct=True, rows=True, sparse=False
+    ),
     "cg": Solver(ridge.cg, _QUADRATIC, "Increase max_iter or the penalty."),
-    "spectral": Solver(spectral.solve, frozenset(), "Increase the penalty."),
+    "spectral": Solver(spectral.solve, frozenset(), "Increase the penalty.", direct=True),
     "pivoting": Solver(pivoting.solve, _ALL, "Use solver='newton'.", l1=True, positive=True),
     "newton": Solver(
         working_set.solve,
