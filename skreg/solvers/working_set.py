@@ -36,7 +36,8 @@ FIRST = 8.0  # sqrt(FIRST * p) features start: 200 of 5,000, of which few are a 
 STAGE_FACTOR, STAGE_TOL = 10.0, 1e-2  # between the l1 weights of stages, and their relative gap
 FEW = 0.05  # share of the working set that joins it, up to which the exact finish pays
 EPOCHS, SHRINK = 100, 0.1  # of coordinate descent in a round, and the part of the gap it aims at
-GRAM_SIDE = 1000  # sparse columns in the working set up to which they are multiplied
+GRAM_SIDE = 1000  # sparse columns in the working set up to which they are multiplied at once
+GRAM_LAST = 4000  # up to so many are multiplied for the finish, where the descent is slow
 STALLS = 10  # rounds that do not halve the gap, after which the solver gives up
 
 
@@ -172,18 +173,21 @@ def _round(
 ) -> tuple[NDArray, int]:
     """Return w (p,) at a gap of about `aim` on the working set, or exact; and the steps taken."""
     S, norm2 = working.features, float(problem.target_norm2)
-    columns, steps = None, 1
+    x, steps, columns = point.w[S], 1, None
     if len(S) > GRAM_SIDE and not penalty.has_ridge and penalty.l1[S].all():
         columns = problem.sparse_columns(S)
     if columns is not None:
         lasso = ColumnLasso(columns, penalty.l1[S], penalty.positive)
-        x, _ = descend(lasso, point.w[S], aim / norm2, norm2, 10 * EPOCHS)
-    else:
+        may_multiply = finishes and len(S) <= GRAM_LAST
+        epochs = EPOCHS if may_multiply else 10 * EPOCHS
+        x, run = descend(lasso, x, aim / norm2, norm2, epochs)
+        finishes = may_multiply and run >= epochs  # the descent is slow here
+    if columns is None or finishes:
         H = working.gram().copy()
         H.flat[:: len(S) + 1] += penalty.ridge[S]
         c = point.correlation[S] - penalty.ridge[S] * point.w[S] + H @ point.w[S]
         quadratic = Quadratic(H, c, penalty.l1[S], penalty.positive)
-        x, _ = descend(quadratic, point.w[S], aim / norm2, norm2, EPOCHS)
+        x, _ = descend(quadratic, x, aim / norm2, norm2, EPOCHS)
         if finishes:
             x, steps = solve_active_set(quadratic, x, ACCURACY * sqrt(norm2))
     w = np.zeros_like(point.w)
