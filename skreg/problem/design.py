@@ -27,7 +27,7 @@ from .protocol import ALL, Features, Matrix, SparseColumns
 from .validation import OVERFLOW, raise_not_finite
 
 FAR = 10.0  # |mean| over mean absolute deviation; a mean at 10 deviations costs 2 digits of 16
-SAMPLE = 32  # rows at the ends and between that tell whether a column may be far from zero
+SAMPLE = 32  # evenly spaced rows, at least, that tell whether a column may be far from zero
 SLICE_BYTES = 2**22  # of rows converted or weighted at a time: half of a usual L2 cache, as float64
 FEW_COLUMNS = 0.1  # share of nonzero coefficients up to which X[:, support] is worth a copy
 
@@ -313,7 +313,7 @@ def _far_and_constant(X: Matrix, mean: NDArray) -> tuple[NDArray, NDArray]:
     far, constant = np.zeros((2, len(mean)), dtype=bool)
     if isinstance(X, np.ndarray):
         some = X[:: max(1, n // SAMPLE)]
-        suspects = np.flatnonzero(np.abs(mean) / FAR >= np.abs(some - mean).max(axis=0))
+        suspects = np.flatnonzero(np.abs(mean) / FAR >= np.abs(some - mean).mean(axis=0))
     else:
         stored = np.diff(X.indptr)
         constant[stored == 0] = True
@@ -321,7 +321,7 @@ def _far_and_constant(X: Matrix, mean: NDArray) -> tuple[NDArray, NDArray]:
     if len(suspects):
         columns = _dense(X[:, suspects])
         constant[suspects] = np.ptp(columns, axis=0) == 0
-        deviation = np.max(np.abs(columns - mean[suspects]), axis=0)
+        deviation = np.abs(columns - mean[suspects]).mean(axis=0)
         far[suspects] = np.abs(mean[suspects]) / FAR > deviation
     return far & ~constant, constant
 

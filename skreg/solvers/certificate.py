@@ -40,7 +40,7 @@ def certify(
     evaluation: tuple[NDArray, NDArray] | None = None,
     is_direct: bool = False,
 ) -> Certificate:
-    """Return the certificate of w (..., p), with free coefficients by least squares.
+    """Return the certificate of w (..., p).
 
     Rounding is allowed for where the gap is otherwise above `tol` times |b|^2 / 2. `evaluation` is
     what `problem.evaluate(w)` returns, where it is known better. `is_direct` says that w comes from

@@ -58,7 +58,8 @@ def solve(
         if not np.isfinite(certificate.gap).all():
             raise ValueError(OVERFLOW)
         found = replace(found, coef=coef, dual_gap=certificate.gap, solver=name)
-        if best is None or np.max(found.dual_gap) < np.max(best.dual_gap):
+        norm2 = problem.target_norm2
+        if best is None or found.relative_gap(norm2) < best.relative_gap(norm2):
             best = found
         if best.is_within(settings.tol, problem.target_norm2):
             break

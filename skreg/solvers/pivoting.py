@@ -1,4 +1,4 @@
-"""The exact lasso path of a table from its Gram matrix, by pivoting.
+"""The exact lasso path of a table from its Gram matrix, by pivoting (LARS-lasso, the homotopy).
 
     minimise 1/2 w'G w - c'w + t sum_j v_j |w_j|        for every t from the largest down to `end`
 
@@ -43,8 +43,9 @@ def solve(problem: Problem, penalty: Penalty, start: object, settings: Settings)
     coef, n_iter = np.zeros_like(targets), 1
     for row, c in zip(coef, targets, strict=True):
         w, kinks = minimiser(G, c, penalty.l1, penalty.positive)
-        if w is not None:
-            row[:], n_iter = w, max(n_iter, kinks)
+        if w is None:
+            raise np.linalg.LinAlgError("The path does not end.")
+        row[:], n_iter = w, max(n_iter, kinks)
     return Solution(coef.reshape(problem.coef_shape), n_iter=n_iter)
 
 
@@ -59,7 +60,7 @@ def minimiser(G: NDArray, c: NDArray, l1: NDArray, positive: bool) -> tuple[NDAr
     if path is None:
         return None, 0
     w = path.coefs[-1].copy()
-    if v is not l1:  # so long a path ends near t = 1 only to a few digits
+    if positive:  # so long a path ends near t = 1 only to a few digits
         J = np.flatnonzero(w)
         with suppress(np.linalg.LinAlgError):
             w[J] = np.linalg.solve(G[np.ix_(J, J)], c[J] - l1[J])
@@ -90,7 +91,7 @@ class Path:
 
 def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -> Path | None:
     """Return the path for G (p, p), c (p,), v (p,) down to t = `end`; None if it does not end."""
-    p, end = len(c), float(end)  # whose products overflow without a warning
+    p, end = len(c), float(end)
     norms2 = G.diagonal().copy()
     T = np.empty((p + 2, p))
     T[:p], T[p], T[p + 1] = G, 0.0, c  # M, and below it the slopes d and the values y

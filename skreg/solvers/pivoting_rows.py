@@ -53,17 +53,18 @@ def solve(design: Design, penalty: Penalty, start: object, settings: Settings) -
     for target in np.ndindex(coef.shape[:-1]):
         b = design.target[target]
         path = lasso_path_rows(A, b, l1, ridge, 1.0, penalty.positive)
-        if path is not None:
-            w = path.coefs[-1]
-            coef[(*target, kept)], n_iter = w, max(n_iter, len(path.knots) - 1)
-            residual[target] -= A @ w
-            # By the conditions of optimality it does not lose what cancels in A w.
-            J = np.flatnonzero(w)
-            if 0 < len(J) <= len(b):
-                Q, R = linalg.qr(A[:, J], mode="economic", check_finite=False)
-                slope = l1[J] * np.sign(w[J]) + ridge[J] * w[J]
-                along = linalg.solve_triangular(R, slope, trans="T", check_finite=False)
-                residual[target] = b + Q @ (along - Q.T @ b)
+        if path is None:
+            raise np.linalg.LinAlgError("The path does not end.")
+        w = path.coefs[-1]
+        coef[(*target, kept)], n_iter = w, max(n_iter, len(path.knots) - 1)
+        residual[target] -= A @ w
+        # By the conditions of optimality it does not lose what cancels in A w.
+        J = np.flatnonzero(w)
+        if 0 < len(J) <= len(b):
+            Q, R = linalg.qr(A[:, J], mode="economic", check_finite=False)
+            slope = l1[J] * np.sign(w[J]) + ridge[J] * w[J]
+            along = linalg.solve_triangular(R, slope, trans="T", check_finite=False)
+            residual[target] = b + Q @ (along - Q.T @ b)
     evaluation = design.correlation(residual), np.einsum("...i,...i->...", residual, residual)
     return Solution(coef, n_iter=n_iter, evaluation=evaluation)
 

@@ -90,6 +90,8 @@ def _solve_one(
     problem: Problem, penalty: Penalty, working: WorkingGram, w: NDArray, settings: Settings
 ) -> Solution:
     """Minimise over w (p,), stage by stage."""
+    if problem.target_norm2 == 0:  # nothing to explain
+        w = np.zeros_like(w)
     point, n_iter = certify(problem, penalty, w, settings.tol), 0
     for factor in _stages(penalty, point):
         stage = replace(penalty, l1=factor * penalty.l1)
@@ -101,12 +103,12 @@ def _solve_one(
 
 def _stages(penalty: Penalty, point: Certificate) -> NDArray:
     """Return by which factors to raise the l1 weights on the way, down to 1."""
-    l1 = penalty.finite[0]
-    violated = l1 > 0
-    violated &= penalty.excess(point.correlation) > 0
+    l1, ridge = penalty.finite
+    pull = penalty.directed(point.correlation - ridge * point.w)
+    violated = (l1 > 0) & (pull > (1 + 1e-9) * l1)
     if np.count_nonzero(violated) <= _first(len(l1)):
         return np.ones(1)
-    largest = np.max(penalty.directed(point.correlation)[violated] / l1[violated])
+    largest = np.max(pull[violated] / l1[violated])
     n_stages = max(1, round(np.log(largest) / np.log(STAGE_FACTOR)))
     return largest ** (np.arange(n_stages)[::-1] / n_stages)
 
@@ -125,7 +127,7 @@ def _rounds(
     settings: Settings,
     is_last: bool,
 ) -> tuple[Certificate, int]:
-    """Return the best point from w (p,) on: within tol in the `last` stage, else roughly."""
+    """Return the best point from w (p,) on: within tol if the stage `is_last`, else roughly."""
     tol = settings.tol if is_last else STAGE_TOL
     target_gap = tol * 0.5 * problem.target_norm2
     best, stalls, fresh = None, 0, bool(w.any())
@@ -148,7 +150,7 @@ def _rounds(
 
 
 def _violators(penalty: Penalty, working: WorkingGram, point: Certificate) -> NDArray:
-    """Return the features outside the working set that should join it (m,), worst first."""
+    """Return the features outside the working set that should join it (m,), in no order."""
     outside = ~penalty.excluded
     outside[working.features] = False
     excess = penalty.excess(point.correlation)
