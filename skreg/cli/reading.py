@@ -177,7 +177,8 @@ def _range(column: "pd.DataFrame") -> str:
 
 def _tally(cells: "pd.Series", title: str = "") -> str:
     """Return the different cells and how many there are of each, under a title; "" if none are."""
-    counts = cells.value_counts()
+    # In the order of the file among equals, which pandas promises from version 3 on.
+    counts = cells.groupby(cells, sort=False).size().sort_values(ascending=False, kind="stable")
     shown = [f"{n} {_short(repr(cell)) if cell else 'empty'}" for cell, n in counts[:3].items()]
     more = [f"{counts[3:].sum()} others"] * (len(counts) > 3)
     return title + ", ".join(shown + more) if shown else ""
