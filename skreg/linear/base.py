@@ -198,11 +198,8 @@ class BaseRegularized(LinearPredictor):
                 table.check_without_rows(self.solver)
                 moments = collect(self, X, y, sample_weight)
                 return self._solve_moments(moments, coef_init, self.warm_start)
-            # NaN in X shows in the means, but not that of rows without weight.
-            X, y = check_data(self, X, y, finite=sample_weight is not None)
-            if sample_weight is not None:
-                sample_weight = check_fit_weights(sample_weight, X)
-            problem = RowDesign.from_data(X, y, sample_weight, self.fit_intercept)
+            X, y, weights = self._check_data(X, y, sample_weight)
+            problem = RowDesign.from_data(X, y, weights, self.fit_intercept)
             return self._solve(problem, X.dtype, coef_init, self.warm_start)
 
     def _is_read_in_parts(self, X: Any) -> bool:
