@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 import time
-from pathlib import Path
 
 import joblib
 import numpy as np
@@ -167,20 +166,21 @@ def test_moments_batches_and_refits(anywhere):
 # ---------------------------------------------------------------------------- lazy, local, once
 
 
-def generated(block_info, folder, n_columns):
-    """Rows made where they are wanted; each making is noted in a file."""
-    (k,) = block_info[None]["chunk-location"][:1]
-    with open(Path(folder) / "made", "a") as file:
-        file.write(f"{k}\n")
-    shape = block_info[None]["chunk-shape"]
-    return np.random.default_rng(k).normal(size=shape) + k
+# A worker cannot import this file. Functions defined within others are sent to it whole.
 
 
 def rows_made(folder, n_parts, length, n_columns):
+    """Rows made where they are wanted; each making is noted in a file."""
+
+    def made(block_info):
+        (k,) = block_info[None]["chunk-location"][:1]
+        with open(folder / "made", "a") as file:
+            file.write(f"{k}\n")
+        shape = block_info[None]["chunk-shape"]
+        return np.random.default_rng(k).normal(size=shape) + k
+
     return da.map_blocks(
-        generated,
-        folder=str(folder),
-        n_columns=n_columns,
+        made,
         chunks=((length,) * n_parts, (n_columns,)),
         dtype=float,
         meta=np.empty((0, 0)),
@@ -200,13 +200,13 @@ def test_every_partition_is_made_once_and_predictions_when_they_are_wanted(clien
     assert len((tmp_path / "made").read_text().split()) == 10
 
 
-def bytes_sent(dask_worker):
-    return dask_worker.transfer_outgoing_bytes_total
-
-
 @pytest.mark.slow
 def test_only_moments_travel(client, tmp_path):
     """40 MB of rows, from which 32 partitions of 20 x 20 matrices are made and merged."""
+
+    def bytes_sent(dask_worker):
+        return dask_worker.transfer_outgoing_bytes_total
+
     before = client.run(bytes_sent)
     X, y = (rows_made(tmp_path, 32, 7_800, n_columns) for n_columns in (20, 1))
     L2Regressor().fit(X, y)
@@ -218,34 +218,27 @@ def test_only_moments_travel(client, tmp_path):
 # ---------------------------------------------------------------------------- faults
 
 
-def deadly(block_info, folder, fatal):
-    """Rows of which one block, when it is first made, waits to be killed."""
-    (k,) = block_info[None]["chunk-location"][:1]
-    marker = Path(folder) / "pid"
-    if k == fatal and not marker.exists():
-        marker.with_suffix(".tmp").write_text(str(os.getpid()))
-        marker.with_suffix(".tmp").rename(marker)
-        time.sleep(120)
-    return np.random.default_rng(k).normal(size=block_info[None]["chunk-shape"])
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("fatal", [0, 7, 15])
 def test_a_worker_killed_in_the_middle_changes_nothing(client, tmp_path, fatal):
-    def rows(k):
-        return da.map_blocks(
-            deadly,
-            folder=str(tmp_path),
-            fatal=k,
-            chunks=((40,) * 16, (P,)),
-            dtype=float,
-            meta=np.empty((0, 0)),
-        )
+    marker = tmp_path / "pid"
+
+    def rows(fatal):
+        """Rows of which one block, when it is first made, waits to be killed."""
+
+        def made(block_info):
+            (k,) = block_info[None]["chunk-location"][:1]
+            if k == fatal and not marker.exists():
+                marker.with_suffix(".tmp").write_text(str(os.getpid()))
+                marker.with_suffix(".tmp").rename(marker)
+                time.sleep(120)
+            return np.random.default_rng(k).normal(size=block_info[None]["chunk-shape"])
+
+        return da.map_blocks(made, chunks=((40,) * 16, (P,)), dtype=float, meta=np.empty((0, 0)))
 
     killed = []
 
     def kill():
-        marker = tmp_path / "pid"
         while not marker.exists():
             time.sleep(0.01)
         killed.append(int(marker.read_text()))
