@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
@@ -18,14 +17,15 @@ from sklearn.utils.validation import column_or_1d
 from .cv import NetworkCV
 from .ensemble import Ensemble, learns_from_batches
 from .held_out import HeldOut
+from .losses import LOG, Loss
 
 CLASS_WEIGHT = [dict, StrOptions({"balanced"}), None]
 
 
-class LogLoss(ClassifierMixin):
+class Classification(ClassifierMixin):
     """Targets that are classes."""
 
-    _loss = "log"
+    _loss: ClassVar[Loss] = LOG
 
     def predict_proba(self, X):
         """Predict the probabilities of the classes.
@@ -59,32 +59,25 @@ class LogLoss(ClassifierMixin):
         return self.classes_[best]
 
     def _targets(
-        self, y: NDArray, weights: NDArray, reset: bool, classes: Any
+        self, y: NDArray, weights: NDArray, is_new: bool, classes: Any
     ) -> tuple[NDArray, NDArray]:
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
-        if reset:
+        if is_new:
             self.classes_ = np.unique(y if classes is None else classes)
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
             raise ValueError(f"y has classes {unknown} that are not among {self.classes_}.")
         codes = np.searchsorted(self.classes_, y)
-        counts = np.bincount(codes, weights, minlength=len(self.classes_))
         if self.class_weight == "balanced":
-            by_class = counts.sum() / (np.count_nonzero(counts) * np.where(counts, counts, np.inf))
+            by_class = 1 / np.maximum(np.bincount(codes, weights), np.finfo(np.float64).tiny)
         else:
             by_class = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
         return np.eye(len(self.classes_))[codes], weights * by_class[codes]
 
-    def _predicted(self, z: NDArray) -> NDArray:
-        return softmax(z, axis=1)
-
-    def _shaped(self, values: NDArray) -> NDArray:
-        return values
-
 
 @dataclass(repr=False, eq=False)
-class NetworkClassifier(LogLoss, Ensemble):
+class NetworkClassifier(Classification, Ensemble):
     """Networks for classes under L1, L2 and dropout of neurons.
 
     Each of a few networks minimises, over its weights W and biases, for the softmax p of its
@@ -174,7 +167,7 @@ class NetworkClassifier(LogLoss, Ensemble):
 
 
 @dataclass(repr=False, eq=False)
-class NetworkClassifierCV(LogLoss, NetworkCV):
+class NetworkClassifierCV(Classification, NetworkCV):
     """Networks for classes, with dropout rate and L2 strength chosen by folds.
 
     Parameters
@@ -220,10 +213,8 @@ class NetworkClassifierCV(LogLoss, NetworkCV):
     _: KW_ONLY
     class_weight: dict | str | None = None
 
+    _held_out_error = HeldOut.log_loss
     _parameter_constraints: ClassVar[dict] = {
         **NetworkCV._parameter_constraints,
         "class_weight": CLASS_WEIGHT,
     }
-
-    def _held_out_error(self, held: HeldOut) -> float:
-        return held.log_loss()

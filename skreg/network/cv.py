@@ -23,12 +23,11 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, check_cv
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import StrOptions
 
+from ..linear.base import unchanged_on_error
 from ..model_selection.callbacks import CallbackSupportMixin
-from .base import BaseNetwork, in_parallel, outputs, unchanged_on_error
+from .ensemble import LBFGS_ROWS, BaseNetwork
 from .held_out import HeldOut
-from .scaling import Rows
-from .settings import LBFGS_ROWS, Settings
-from .training import Network, train
+from .training import Network, Rows
 
 N_FOLDS, N_REPEATS = 5, 2
 SHORTER = 4  # times fewer iterations for a network that starts where another ended
@@ -46,6 +45,7 @@ class NetworkCV(CallbackSupportMixin, BaseNetwork):
     cv: Any = None
     scoring: str | Callable | None = None
 
+    _held_out_error: ClassVar[Callable[[HeldOut], float]]
     _parameter_constraints: ClassVar[dict] = {
         **BaseNetwork._parameter_constraints,
         "dropout_rates": ["array-like"],
@@ -53,10 +53,6 @@ class NetworkCV(CallbackSupportMixin, BaseNetwork):
         "cv": ["cv_object"],
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
     }
-
-    def _held_out_error(self, held: HeldOut) -> float:
-        """Return the error to choose by."""
-        raise NotImplementedError
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, groups=None):
@@ -81,8 +77,7 @@ class NetworkCV(CallbackSupportMixin, BaseNetwork):
         Raises
         ------
         ValueError
-            For NaN or infinite values, shapes that do not agree, weights that are negative or all
-            zero (also within a fold), and parameters that do not go together.
+            As by `NetworkRegressor.fit`, and for a fold without rows of positive weight.
 
         Warns
         -----
@@ -100,27 +95,30 @@ class NetworkCV(CallbackSupportMixin, BaseNetwork):
             seeds = random.randint(2**31 - 1, size=len(splits))
             context = self._init_callback_context(max_subtasks=len(rates) * len(l2_lambdas))
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            weakest: list = [None] * len(splits)
+            parts = [rows.take(train).as_weighted_set() for train, _ in splits]
             best, path_before = np.inf, np.inf
             results: list[tuple[float, float, float]] = []
+            weakest: list = [None] * len(splits)
             for rate in np.sort(rates):
-                goes_on = weakest[0] is not None and weakest[0].solver == "adam"
-                networks = weakest if goes_on else [None] * len(splits)
-                path: list[float] = []
+                networks, path = weakest, list[float]()
                 for l2 in np.sort(l2_lambdas):
                     task = context.subcontext(task_name="candidate")
                     task.call_on_fit_task_begin(estimator=self)
-                    settings = replace(self._settings(rate, l2), verbose=0)
-                    networks, held = self._train_folds(rows, splits, seeds, settings, networks)
-                    weakest = weakest if path else networks
-                    error = self._error(held, y, sample_weight)
-                    path.append(error)
-                    results.append((rate, l2, -error))
-                    if error < best or len(results) == 1:
-                        best, self.dropout_rate_, self.l2_lambda_ = error, rate, l2
-                        chosen, self._held = networks, held
+                    objective, trainer = self._plan(parts[0], rate, l2)
+                    trainer = replace(trainer, verbose=0)
+                    if networks[0]:
+                        trainer = replace(trainer, max_iter=-(-trainer.max_iter // SHORTER))
+                    networks = self._train(parts, (objective, trainer), seeds, networks)
+                    held = self._held_out(rows, splits, networks)
+                    if trainer.name == "adam" and not path:
+                        weakest = networks
+                    path.append(self._error(held, y, sample_weight))
+                    results.append((rate, l2, -path[-1]))
+                    if len(results) == 1 or path[-1] < best:
+                        chosen, self._held, best = networks, held, path[-1]
+                        self.dropout_rate_, self.l2_lambda_ = rate, l2
                     if self.verbose:
-                        print(f"dropout_rate {rate:g}, l2_lambda {l2:g}: error {error:.6g}")
+                        print(f"dropout_rate {rate:g}, l2_lambda {l2:g}: error {path[-1]:.6g}")
                     task.call_on_fit_task_end(estimator=self)
                     if path[-1] > min(path):
                         break
@@ -128,11 +126,10 @@ class NetworkCV(CallbackSupportMixin, BaseNetwork):
                     break
                 path_before = min(path)
             self.best_score_ = -best
-            columns = zip(*results, strict=True)
-            names = ("dropout_rate", "l2_lambda", "score")
-            self.cv_results_ = {n: np.array(c) for n, c in zip(names, columns, strict=True)}
+            names = "dropout_rate", "l2_lambda", "score"
+            self.cv_results_ = dict(zip(names, np.array(results).T, strict=True))
             self.oof_prediction_ = self._shaped(self._held.mean)
-            self._keep(chosen)
+            self._keep(chosen, trainer.name)
             context.call_on_fit_task_end(estimator=self, X=X, y=y)
             return self
 
@@ -153,23 +150,20 @@ class NetworkCV(CallbackSupportMixin, BaseNetwork):
             raise ValueError("Each fold of cv needs rows of positive sample_weight, and others.")
         return splits
 
-    def _train_folds(
-        self, rows: Rows, splits: list[Split], seeds: NDArray, settings: Settings, networks: list
-    ) -> tuple[list[Network], HeldOut]:
-        """Return the networks of the folds, trained on, and what they predict of unseen rows."""
-        tasks = zip(splits, seeds, networks, strict=True)
-        trained = in_parallel(self.n_jobs, _train_fold, ((rows, settings, *task) for task in tasks))
+    def _held_out(self, rows: Rows, splits: list[Split], networks: list[Network]) -> HeldOut:
+        """Return what the networks of the folds predict of the rows that they have not seen."""
         shape = len(splits), len(rows.s)
         held = HeldOut(rows.Y, rows.s, np.zeros(shape, bool), np.zeros((*shape, rows.Y.shape[1])))
-        for k, ((_, out), (_, z)) in enumerate(zip(splits, trained, strict=True)):
+        for k, ((_, out), network) in enumerate(zip(splits, networks, strict=True)):
             held.unseen[k, out] = True
-            held.predictions[k, out] = self._predicted(z)
-        return [network for network, _ in trained], held
+            layers = network.scaling.to_data(network.layers)
+            held.predictions[k, out] = self._outputs(rows.X[out], layers)
+        return held
 
     def _error(self, held: HeldOut, y: Any, sample_weight: Any) -> float:
         """Return the error of the ensemble, or what `scoring` says of held-out predictions."""
         if self.scoring is None:
-            return self._held_out_error(held)
+            return type(self)._held_out_error(held)
         some = np.flatnonzero(held.unseen.any(axis=0))
         weights = None if sample_weight is None else np.asarray(sample_weight)[some]
         given = {} if weights is None else {"sample_weight": weights}
@@ -178,16 +172,3 @@ class NetworkCV(CallbackSupportMixin, BaseNetwork):
         model.__dict__["_member_predictions"] = lambda predictions: predictions[None]
         scorer = check_scoring(model, self.scoring)
         return -scorer(model, held.mean[some], np.asarray(y)[some], **given)
-
-
-def _train_fold(
-    rows: Rows, settings: Settings, split: Split, seed: int, before: Network | None
-) -> tuple[Network, NDArray]:
-    """Return the network of a fold, trained on from the one before, and its held-out outputs."""
-    part = rows.take(split[0]).as_weighted_set()
-    if before is None:
-        network = train(part, settings, seed)
-    else:
-        settings = replace(settings, shortened=SHORTER)
-        network = train(part, settings, seed, start=before.layers)
-    return network, outputs(rows.X[split[1]], network.layers, settings.activation)

@@ -1,24 +1,213 @@
-"""Networks of given strengths: `fit`, warm starts and `partial_fit`."""
+"""Ensembles of networks: what all estimators share, and those of given strengths.
+
+An estimator states its loss, makes of its parameters an objective and the trainer for it, and keeps
+the trained networks, whose predictions are averaged.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, replace
-from numbers import Real
+from dataclasses import KW_ONLY, dataclass
+from numbers import Integral, Real
 from typing import Any, ClassVar
+from warnings import warn
 
-from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
 
-from .base import COUNT, STRENGTH, BaseNetwork, in_parallel, unchanged_on_error
-from .scaling import Rows, Scaling
-from .settings import Settings
-from .training import train
+from ..linear.base import unchanged_on_error
+from ..problem.validation import check_features, check_fit_weights, refuse_masked
+from .losses import SQUARED, Layer, Loss
+from .objective import ACTIVATIONS, Objective, hidden_units
+from .trainers import LBFGS, Adam, Trainer
+from .training import Network, Rows, Scaling, is_linear, train
+
+# Up to here "auto" takes "lbfgs". On 7,000 to 11,000 rows (kin8nm, power, naval) it takes a quarter
+# of the time of Adam on (100, 100) units, and is better on the first; on 41,000 (protein) it loses.
+LBFGS_ROWS = 15_000
+SIZES = {"lbfgs": (50,), "adam": (100, 100)}
+STRENGTH = [Interval(Real, 0, None, closed="left")]
+RATE = Interval(Real, 0, 1, closed="left")
+COUNT = Interval(Integral, 1, None, closed="left")
+
+Plan = tuple[Objective, Trainer]
 
 
-def learns_from_batches(estimator: Ensemble) -> bool:
-    """Return whether there is `partial_fit`."""
-    return estimator.solver != "lbfgs"
+@dataclass(repr=False, eq=False)
+class BaseNetwork(BaseEstimator):
+    """Networks `coefs_` and `intercepts_`, whose predictions are averaged.
+
+    The fields are the parameters; `dataclass` writes `__init__`, which sets them and nothing else.
+    """
+
+    hidden_layer_sizes: int | Sequence[int] | str = "auto"
+    _: KW_ONLY
+    input_dropout_rate: float = 0.0
+    l1_lambda: float = 0.0
+    activation: str = "isru"
+    solver: str = "auto"
+    max_iter: int | str = "auto"
+    tol: float = 1e-7
+    batch_size: int | str = "auto"
+    learning_rate_init: float = 1e-2
+    standardize: bool = True
+    n_jobs: int | None = None
+    random_state: int | np.random.RandomState | None = None
+    verbose: int = 0
+
+    _loss: ClassVar[Loss]
+    _parameter_constraints: ClassVar[dict] = {
+        "hidden_layer_sizes": [StrOptions({"auto"}), COUNT, "array-like"],
+        "input_dropout_rate": [RATE],
+        "l1_lambda": STRENGTH,
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "solver": [StrOptions({"auto", "lbfgs", "adam"})],
+        "max_iter": [StrOptions({"auto"}), COUNT],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), COUNT],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "standardize": ["boolean"],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _targets(
+        self, y: NDArray, weights: NDArray, is_new: bool, classes: Any
+    ) -> tuple[NDArray, NDArray]:
+        """Return the targets (n, k) of the loss, and the weights (n,), of validated y."""
+        raise NotImplementedError
+
+    def _rows(self, X: Any, y: Any, weights: Any, is_new: bool = True, classes: Any = None) -> Rows:
+        """Return the validated rows; if the model `is_new`, keep their features and targets."""
+        refuse_masked(X=X, y=y)
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            reset=is_new,
+            accept_sparse="csr",
+            dtype=np.float64,
+            multi_output=True,
+            y_numeric=self._loss is SQUARED,
+        )
+        weights = check_fit_weights(weights, X)
+        weights = np.ones(X.shape[0]) if weights is None else weights
+        X = sparse.csr_array(X) if sparse.issparse(X) else X
+        return Rows(X, *self._targets(y, weights, is_new, classes))
+
+    def _plan(
+        self, rows: Rows, dropout_rate: Any, l2_lambda: Any, is_one_pass: bool = False
+    ) -> Plan:
+        """Return the objective and its trainer, for networks of so many rows."""
+        n, is_sparse = len(rows.s), sparse.issparse(rows.X)
+        is_auto = isinstance(self.hidden_layer_sizes, str)
+        sizes = np.atleast_1d(np.asarray(1 if is_auto else self.hidden_layer_sizes, dtype=object))
+        if not all(isinstance(size, Integral) and int(size) > 0 for size in sizes):
+            raise ValueError(f"hidden_layer_sizes must be > 0, got {self.hidden_layer_sizes}.")
+        given = np.asarray(dropout_rate, dtype=np.float64)
+        if given.shape not in ((), sizes.shape) or not np.all((given >= 0) & (given < 1)):
+            raise ValueError(
+                f"dropout_rate must be in [0, 1), one or one per hidden layer; got {dropout_rate}."
+            )
+        rates = self.input_dropout_rate, *np.broadcast_to(given, sizes.shape).tolist()
+        is_sampled, solver = any(rates[:-1]), self.solver
+        if solver == "auto":
+            is_large = is_sparse or n > LBFGS_ROWS
+            solver = "adam" if is_large or is_sampled or is_one_pass else "lbfgs"
+        if solver == "lbfgs" and is_sampled:
+            raise ValueError(
+                "solver='lbfgs' averages over the masks of the last hidden layer only; dropout of "
+                "inputs or of lower layers needs solver='adam'."
+            )
+        if solver == "lbfgs" and is_sparse and not (self._loss is SQUARED and not sizes.size):
+            raise TypeError("Sparse X needs solver='adam'; use X.toarray() with solver='lbfgs'.")
+        hidden = tuple(int(size) for size in sizes)
+        if is_auto:
+            before = [W.shape[2] for W in getattr(self, "coefs_", [])[:-1]]
+            hidden = tuple(before) if is_one_pass and before else SIZES[solver]
+            rates = rates[:1] + rates[1:] * len(hidden)
+        l1, l2 = float(self.l1_lambda), float(l2_lambda)
+        objective = Objective(self._loss, self.activation, hidden, rates, l1, l2)
+        most = self._loss.max_iter if solver == "lbfgs" else np.clip(800_000 // n, 15, 150)
+        max_iter = int(min(most, 20 + n // 3) if self.max_iter == "auto" else self.max_iter)
+        if solver == "lbfgs":
+            return objective, LBFGS(max_iter, self.tol, int(self.verbose))
+        batch_size = min(n, max(200, n // 200) if self.batch_size == "auto" else self.batch_size)
+        max_iter = 1 if is_one_pass else max_iter
+        length = self.learning_rate_init
+        return objective, Adam(max_iter, batch_size, length, is_one_pass, int(self.verbose))
+
+    def _scale(self, rows: Rows) -> Scaling:
+        """Return the scaling of the rows; classes are never scaled."""
+        return Scaling.of(rows, self.standardize, self.standardize and self._loss is SQUARED)
+
+    def _train(
+        self, parts: Sequence[Rows], plan: Plan, seeds: NDArray, before: Sequence[Network | None]
+    ) -> list[Network]:
+        """Return networks trained on a weighted set each, from where those before ended.
+
+        They are trained in threads, each with a BLAS of one thread. The products of a network are
+        small: shared by two threads of BLAS, on a busy machine, they took 20 times as long.
+        """
+        tasks = (
+            delayed(train)(part, *plan, start.scaling if start else self._scale(part), seed, start)
+            for part, seed, start in zip(parts, seeds, before, strict=True)
+        )
+        with threadpool_limits(1, user_api="blas"):
+            return Parallel(n_jobs=self.n_jobs, prefer="threads")(tasks)
+
+    def _keep(self, networks: list[Network], solver: str) -> None:
+        """Set the attributes that describe the members."""
+        members = [net.scaling.to_data(net.layers) for net in networks]
+        layers = list(zip(*members, strict=True))
+        self.coefs_ = [np.stack([W for W, _ in layer]) for layer in layers]
+        self.intercepts_ = [np.stack([b for _, b in layer]) for layer in layers]
+        self.n_active_features_ = int(np.count_nonzero(np.any(self.coefs_[0] != 0, axis=(0, 2))))
+        best = min(networks, key=lambda net: net.loss)
+        self.best_loss_, self.loss_curve_ = best.loss, best.loss_curve
+        self.n_iter_ = max(len(net.loss_curve) for net in networks)
+        self.solver_ = solver if self.n_iter_ else "exact"
+        gaps = [net.dual_gap for net in networks if net.dual_gap is not None]
+        self.dual_gap_ = np.max(gaps, axis=0) if gaps else None
+        if any(net.has_failed for net in networks):
+            warn(
+                f"solver={solver!r} failed: within {self.n_iter_} iterations the objective went "
+                "out of bounds, or stayed above that of a constant model. Use standardize=True, "
+                "lower learning_rate_init, or raise max_iter.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _member_predictions(self, X: Any) -> NDArray:
+        """Return what each member predicts (members, n, k) for X (n, p) as the user gives it."""
+        check_is_fitted(self, "coefs_")
+        X = check_features(self, X)
+        layers = zip(self.coefs_, self.intercepts_, strict=True)
+        members = zip(*(list(zip(*layer, strict=True)) for layer in layers), strict=True)
+        return np.stack([self._outputs(X, list(member)) for member in members])
+
+    def _outputs(self, X: NDArray, layers: list[Layer]) -> NDArray:
+        """Return what one network predicts (n, k)."""
+        W, b = layers[-1]
+        return self._loss.predict(hidden_units(X, layers, self.activation) @ W + b)
+
+    def _shaped(self, values: NDArray) -> NDArray:
+        """Return values (..., k) as predictions have them."""
+        return values
 
 
 @dataclass(repr=False, eq=False)
@@ -33,7 +222,7 @@ class Ensemble(BaseNetwork):
 
     _parameter_constraints: ClassVar[dict] = {
         **BaseNetwork._parameter_constraints,
-        "dropout_rate": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "dropout_rate": [RATE, "array-like"],
         "l2_lambda": STRENGTH,
         "n_members": [COUNT],
         "warm_start": ["boolean"],
@@ -69,47 +258,32 @@ class Ensemble(BaseNetwork):
             If a training failed: it diverged, or ended above the objective of a constant model.
         """
         with unchanged_on_error(self):
-            settings = self._settings(self.dropout_rate, self.l2_lambda)
             rows = self._rows(X, y, sample_weight).as_weighted_set()
-            return self._train(rows, settings, settings.scaling(rows), self.warm_start)
+            plan = self._plan(rows, self.dropout_rate, self.l2_lambda)
+            return self._fit(rows, plan, self.warm_start)
 
     def _learn_batch(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Any:
         """Train the members by one pass over a batch; return self."""
         with unchanged_on_error(self):
-            is_first = not hasattr(self, "coefs_")
-            settings = self._settings(self.dropout_rate, self.l2_lambda)
-            settings = replace(settings, is_one_pass=True)
-            if settings.hidden is None and not is_first:
-                settings = settings.with_sizes(tuple(W.shape[2] for W in self.coefs_[:-1]))
-            rows = self._rows(X, y, sample_weight, is_first, classes).as_weighted_set()
-            scaling = settings.scaling(rows) if is_first else self._scaling
-            return self._train(rows, settings, scaling, True)
+            is_new = not hasattr(self, "coefs_")
+            rows = self._rows(X, y, sample_weight, is_new, classes).as_weighted_set()
+            plan = self._plan(rows, self.dropout_rate, self.l2_lambda, is_one_pass=True)
+            return self._fit(rows, plan, not is_new)
 
-    def _train(self, rows: Rows, settings: Settings, scaling: Scaling, warm: bool) -> Any:
-        """Train the members, if `warm` from where they are; return self."""
-        settings = settings.completed(rows)
-        members = 1 if settings.is_linear else self.n_members
-        sizes = settings.sizes(rows)
-        starts: list = [None] * members
-        states: list = [None] * members
-        before = [len(W[0]) for W in getattr(self, "coefs_", [])]
-        if (
-            warm
-            and before == list(sizes[:-1])
-            and self.coefs_[-1].shape[::2] == (members, sizes[-1])
-        ):
-            starts, states = self._layers(), self._states
-        seeds = [
-            (seed, state.n_steps if state else 0)
-            for seed, state in zip(self._seeds(members), states, strict=True)
-        ]
-        tasks = zip(seeds, starts, states, strict=True)
-        networks = in_parallel(
-            self.n_jobs,
-            train,
-            ((rows, settings, seed, scaling, start, state) for seed, start, state in tasks),
-        )
-        self._scaling = scaling
-        self._states: list = [net.state for net in networks]
-        self._keep(networks)
+    def _fit(self, rows: Rows, plan: Plan, is_warm: bool) -> Any:
+        """Train the members, if `is_warm` from where they are; return self."""
+        objective, trainer = plan
+        members = 1 if is_linear(*plan) else self.n_members
+        before: list[Network | None] = [None] * members
+        shapes = [(members, size) for size in (*objective.hidden, rows.Y.shape[1])]
+        if is_warm and [b.shape for b in getattr(self, "intercepts_", [])] == shapes:
+            before = self._networks
+        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=members)
+        self._networks: list = self._train([rows] * members, plan, seeds, before)
+        self._keep(self._networks, trainer.name)
         return self
+
+
+def learns_from_batches(estimator: Ensemble) -> bool:
+    """Return whether there is `partial_fit`."""
+    return estimator.solver != "lbfgs"

@@ -5,9 +5,11 @@ an ensemble of M such networks follows from them:
 
     E_M = E_inf + (E_1 - E_inf) / M,    E_1 = mean of r^2,    E_inf = mean of r r'
 
-An interval at x is CV+ (Barber, Candes, Ramdas & Tibshirani 2021): R_i is the held-out absolute
-residual of row i, mu_i(x) the mean prediction of the networks that have not seen row i. The ends
-are quantiles over i of mu_i(x) - R_i and of mu_i(x) + R_i.
+An interval at x begins with CV+ (Barber, Candes, Ramdas & Tibshirani 2021): R_i is the held-out
+absolute residual of row i, mu_i(x) the mean prediction of the networks that have not seen row i.
+The ends are quantiles over i of mu_i(x) - R_i and of mu_i(x) + R_i. They are for the few networks
+that have not seen a row, one per round of folds; the prediction is the mean of all K, whose error
+is smaller. The ends are therefore drawn towards it by sqrt(E_K / mean of R_i^2).
 """
 
 from __future__ import annotations
@@ -51,6 +53,11 @@ class HeldOut:
         many = np.average(products[several] / pairs, axis=0, weights=self.s[several])
         return many + (one - many) / len(self.unseen)
 
+    def relative_error(self) -> float:
+        """Return the squared error over the variance of Y, the sum over targets."""
+        variance = np.average(np.square(self.Y - self.s @ self.Y / self.s.sum()), 0, self.s)
+        return float(np.sum(self.squared_errors() / np.where(variance > 0, variance, 1.0)))
+
     def log_loss(self) -> float:
         """Return the cross-entropy of the mean probabilities; `Y` is one-hot."""
         some = self.unseen.any(axis=0)
@@ -58,42 +65,39 @@ class HeldOut:
         tiny = np.finfo(np.float64).tiny
         return float(np.average(-np.log(np.maximum(likelihood, tiny)), weights=self.s[some]))
 
+    def intervals(self, members: NDArray, coverage: float) -> NDArray:
+        """Return lower and upper ends (m, 2, k) at predictions (K, m, k) of the networks."""
+        mean, errors = members.mean(axis=0), self.squared_errors()
+        some = self.unseen.any(axis=0) & (self.s > 0)
+        patterns, group = np.unique(self.unseen.T[some], axis=0, return_inverse=True)
+        weights = self.s[some] * (np.count_nonzero(some) / self.s[some].sum())
+        ends = np.empty((len(mean), 2, len(errors)))
+        for j, error in enumerate(errors):
+            sizes = np.abs(self.Y - self.mean)[some, j]
+            centres = patterns @ members[:, :, j] / patterns.sum(axis=1)[:, None]
+            size2 = np.average(sizes**2, weights=weights)
+            shrunk = min(1.0, np.sqrt(error / size2)) if size2 else 1.0
+            for side, sign in enumerate((-1.0, 1.0)):
+                end = sign * _quantile(sign * centres, group, sizes, weights, coverage)
+                ends[:, side, j] = mean[:, j] + shrunk * (end - mean[:, j])
+        return ends
 
-class Intervals:
-    """What CV+ needs to know of the rows, for one target."""
 
-    def __init__(self, held: HeldOut, target: int) -> None:
-        some = held.unseen.any(axis=0) & (held.s > 0)
-        self.patterns, of_row = np.unique(held.unseen.T[some], axis=0, return_inverse=True)
-        size = np.abs(held.Y - held.mean)[some, target]
-        self.total, weights = len(size), held.s[some] * (len(size) / held.s[some].sum())
-        self.residuals, self.ranks = [], []
-        for g in range(len(self.patterns)):
-            mine = np.flatnonzero(of_row == g)
-            mine = mine[np.argsort(size[mine])]
-            self.residuals.append(size[mine])
-            self.ranks.append(np.concatenate([[0.0], np.cumsum(weights[mine])]))
-
-    def ends(self, members: NDArray, coverage: float) -> NDArray:
-        """Return lower and upper ends (m, 2) of predictions (K, m) of the members."""
-        centres = self.patterns @ members / self.patterns.sum(axis=1)[:, None]
-        return np.stack([-self._quantile(-centres, coverage), self._quantile(centres, coverage)], 1)
-
-    def _quantile(self, centres: NDArray, coverage: float) -> NDArray:
-        """Return the quantile (m,) over the rows of centre + residual; `centres` are (g, m)."""
-        needed = coverage * (self.total + 1) * (1 - 1e-12)
-        if needed > self.total:
-            return np.full(centres.shape[1], np.inf)
-        low = centres.min(axis=0) - 1.0
-        high = centres.max(axis=0) + max(r[-1] for r in self.residuals)
-        for _ in range(BISECTIONS):
-            middle = (low + high) / 2
-            rank = sum(
-                ranks[np.searchsorted(residuals, middle - centre, side="right")]
-                for residuals, ranks, centre in zip(
-                    self.residuals, self.ranks, centres, strict=True
-                )
-            )
-            is_enough = rank >= needed
-            high, low = np.where(is_enough, middle, high), np.where(is_enough, low, middle)
-        return high
+def _quantile(
+    centres: NDArray, group: NDArray, sizes: NDArray, weights: NDArray, coverage: float
+) -> NDArray:
+    """Return quantiles (m,) over rows i (n,) of centres[group[i]] (m,) + sizes[i]."""
+    needed = coverage * (len(sizes) + 1) * (1 - 1e-12)
+    if needed > len(sizes):
+        return np.full(centres.shape[1], np.inf)
+    tables = []  # of each group: its centres, its sizes in order, and the weight up to each
+    for g, centre in enumerate(centres):
+        mine = np.flatnonzero(group == g)
+        mine = mine[np.argsort(sizes[mine])]
+        tables.append((centre, sizes[mine], np.append(0.0, np.cumsum(weights[mine]))))
+    low, high = centres.min(axis=0) - 1.0, centres.max(axis=0) + sizes.max()
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        rank = sum(ranks[np.searchsorted(r, middle - c, side="right")] for c, r, ranks in tables)
+        high, low = np.where(rank >= needed, [middle, low], [high, middle])
+    return high

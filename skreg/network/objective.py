@@ -9,6 +9,7 @@ the gradient goes back. Where the last layer is eliminated the vector ends with 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -16,22 +17,47 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.special import expit
 
-from .activations import Activation
 from .losses import Layer, Loss, eliminated
 
-Data = tuple[Any, NDArray, NDArray]  # X (n, p), Y (n, k) and s (n,), of one float type
+Activation = Callable[[NDArray], tuple[NDArray, NDArray]]
+
+
+def isru(Z: NDArray) -> tuple[NDArray, NDArray]:
+    """Return z / sqrt(1 + z^2), of the shape of tanh, and its slope (1 + z^2)^(-3/2)."""
+    slope = Z * Z
+    slope += 1
+    np.reciprocal(slope, out=slope)
+    root = np.sqrt(slope)
+    slope *= root
+    root *= Z
+    return root, slope
+
+
+def with_slope(function: Callable, slope: Callable[[NDArray], NDArray]) -> Activation:
+    """Return an activation whose slope is a function of its value."""
+    return lambda Z: (A := function(Z), slope(A))
+
+
+# Each takes Z (n, H) and returns h(Z) and the slope h'(Z).
+ACTIVATIONS: dict[str, Activation] = {
+    "identity": with_slope(np.asarray, np.ones_like),
+    "isru": isru,
+    "logistic": with_slope(expit, lambda A: A * (1 - A)),
+    "relu": with_slope(lambda Z: np.maximum(Z, 0), np.sign),
+    "tanh": with_slope(np.tanh, lambda A: 1 - A * A),
+}
 
 
 class Parameters:
     """A vector (P,), and the weights (fan_in, fan_out) and biases (fan_out,) in it as views."""
 
-    def __init__(self, vector: NDArray, sizes: tuple[int, ...]) -> None:
-        shapes = [*pairwise(sizes)]
+    def __init__(self, vector: NDArray, shapes: list[tuple[int, int]]) -> None:
         ends = np.cumsum([m * n for m, n in shapes] + [n for _, n in shapes])
         parts = np.split(vector, ends[:-1])
         weights = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=False)]
-        self.vector = vector
+        self.vector, self.shapes = vector, shapes
         self.weights = vector[: ends[len(shapes) - 1]]
         self.layers: list[Layer] = list(zip(weights, parts[len(shapes) :], strict=True))
 
@@ -39,13 +65,11 @@ class Parameters:
     def of(cls, layers: list[Layer], dtype: Any = np.float64) -> Parameters:
         """Return a vector that holds copies of the layers."""
         arrays = [W.ravel() for W, _ in layers] + [b for _, b in layers]
-        sizes = tuple(len(W) for W, _ in layers) + layers[-1][0].shape[1:]
-        return cls(np.concatenate(arrays).astype(dtype), sizes)
+        return cls(np.concatenate(arrays).astype(dtype), [W.shape for W, _ in layers])
 
-    def like(self, vector: NDArray) -> Parameters:
-        """Return another vector (P,) with the same views."""
-        sizes = tuple(len(W) for W, _ in self.layers) + self.layers[-1][0].shape[1:]
-        return Parameters(vector, sizes)
+    def like(self) -> Parameters:
+        """Return an empty vector with the same views."""
+        return Parameters(np.empty_like(self.vector), self.shapes)
 
 
 def random_layers(sizes: tuple[int, ...], rng: np.random.Generator) -> list[Layer]:
@@ -56,26 +80,25 @@ def random_layers(sizes: tuple[int, ...], rng: np.random.Generator) -> list[Laye
     return layers
 
 
-def hidden_units(X: NDArray, layers: list[Layer], activation: Activation) -> NDArray:
-    """Return the units (n, H) of the last of the hidden `layers`; X (n, p) if there is none."""
-    for W, b in layers:
-        X = X @ W
-        X += b
-        X = activation(X)[0]
+def hidden_units(X: NDArray, layers: list[Layer], activation: str) -> NDArray:
+    """Return the units (n, H) of the last hidden layer; X (n, p) if there is none."""
+    for W, b in layers[:-1]:
+        X = ACTIVATIONS[activation](X @ W + b)[0]
     return X
 
 
 @dataclass(frozen=True)
 class Objective:
-    """The objective under dropout at `rates` (L + 1,) of inputs and hidden layers.
+    """The objective of networks with `hidden` sizes (L), dropped at `rates` (L + 1).
 
-    The last of the rates is averaged over; masks of the others are drawn if a generator is given.
-    `loss` None is the squared loss with the last layer eliminated, which takes no L1.
+    The rates are of the inputs and of each hidden layer. The last is averaged over; masks of the
+    others are drawn if a generator is given.
     """
 
-    activation: Activation
+    loss: Loss
+    activation: str
+    hidden: tuple[int, ...]
     rates: tuple[float, ...]
-    loss: Loss | None
     l1: float
     l2: float
 
@@ -88,15 +111,15 @@ class Objective:
         gradient: Parameters,
         rng: np.random.Generator | None = None,
     ) -> float:
-        """Return the value at theta on rows X (n, p), Y (n, k) of weights s (n,).
+        """Return the value on rows X (n, p), Y (n, k) of weights s (n,), all of one float type.
 
-        The gradient without the L1 part is written to `gradient`.
+        The gradient without the L1 part is written to `gradient`. Without a last layer in theta the
+        value is the least over all last layers.
         """
         layers, slots = theta.layers, gradient.layers
-        hidden = layers if self.loss is None else layers[:-1]
         units: list[Any] = [X]
         slopes: list[NDArray] = []
-        for (W, b), rate in zip(hidden, self.rates, strict=False):
+        for (W, b), rate in zip(layers, self.rates[:-1], strict=False):
             if rng is not None and rate:
                 mask = _mask(units[-1], rate, rng)
                 units[-1] = units[-1] * mask
@@ -105,24 +128,25 @@ class Objective:
             # Contiguous along rows, so that terms per unit and terms per row broadcast fast.
             Z = (W.T @ units[-1].T).T
             Z += b
-            A, slope = self.activation(Z)
+            A, slope = ACTIVATIONS[self.activation](Z)
             units.append(A)
             slopes.append(slope)
         if sparse.issparse(units[-1]):  # the rows of a minibatch, without hidden layers
             units[-1] = units[-1].toarray()
         rho = self.rates[-1] / (1 - self.rates[-1])
-        if self.loss is None:
+        if len(layers) == len(slopes):
             value, E = eliminated(units[-1], Y, s, rho, self.l2)
         else:
-            value, E = self.loss(units[-1], Y, s, rho, layers[-1], slots[-1])
+            value, E = self.loss.evaluate(units[-1], Y, s, rho, layers[-1], slots[-1])
         ones = np.ones(len(E), E.dtype)  # a product takes half the time of a sum
-        for i in reversed(range(len(hidden))):
+        for i in reversed(range(len(slopes))):
             E *= slopes[i]
             slots[i][0][...] = units[i].T @ E
-            slots[i][1][...] = ones @ E
+            np.matmul(ones, E, out=slots[i][1])
             if i:
                 E = (layers[i][0] @ E.T).T
-        gradient.weights += self.l2 * theta.weights
+        if self.l2:
+            gradient.weights += self.l2 * theta.weights
         return value + self.penalty(theta)
 
     def penalty(self, theta: Parameters) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,14 @@ from sklearn.utils.metaestimators import available_if
 
 from .cv import NetworkCV
 from .ensemble import Ensemble, learns_from_batches
-from .held_out import HeldOut, Intervals
+from .held_out import HeldOut
+from .losses import SQUARED, Loss
 
 
-class SquaredLoss(MultiOutputMixin, RegressorMixin):
+class Regression(MultiOutputMixin, RegressorMixin):
     """Targets that are numbers."""
 
-    _loss = "squared"
+    _loss: ClassVar[Loss] = SQUARED
 
     def predict(self, X):
         """Predict the targets.
@@ -36,24 +37,20 @@ class SquaredLoss(MultiOutputMixin, RegressorMixin):
         return self._shaped(self._member_predictions(X).mean(axis=0))
 
     def _targets(
-        self, y: NDArray, weights: NDArray, reset: bool, classes: Any
+        self, y: NDArray, weights: NDArray, is_new: bool, classes: Any
     ) -> tuple[NDArray, NDArray]:
-        if reset:
+        if is_new:
             self._target_shape = y.shape[1:]
         elif y.shape[1:] != self._target_shape:
             raise ValueError(f"y has shape {y.shape}; expected {(len(y), *self._target_shape)}.")
         return y.reshape(len(y), -1).astype(np.float64), weights
 
-    def _predicted(self, z: NDArray) -> NDArray:
-        return z
-
     def _shaped(self, values: NDArray) -> NDArray:
-        """Return values (..., k) in the shape of y."""
         return values.reshape(*values.shape[:-1], *self._target_shape)
 
 
 @dataclass(repr=False, eq=False)
-class NetworkRegressor(SquaredLoss, Ensemble):
+class NetworkRegressor(Regression, Ensemble):
     """Networks for regression under L1, L2 and dropout of neurons.
 
     Each of a few networks z minimises, over its weights W and biases::
@@ -68,12 +65,16 @@ class NetworkRegressor(SquaredLoss, Ensemble):
     hidden_layer_sizes : "auto", int or sequence of int, default="auto"
         Number of units of each hidden layer. "auto": (50,) for "lbfgs", (100, 100) for "adam". ():
         the linear model, `DropoutRegressor(input_dropout_rate, drop_to="zero")`.
+    dropout_rate : float or sequence of float, default=0.005
+        Probability in [0, 1) of dropping a hidden unit: one for all, or one per hidden layer.
     input_dropout_rate : float, default=0.0
         Probability in [0, 1) of dropping an input to zero (its mean, if `standardize`).
     l1_lambda : float, default=0.0
         Strength of the L1 penalty on all weights but biases.
+    l2_lambda : float, default=1e-6
+        Strength of the L2 penalty on all weights but biases.
     activation : {"isru", "tanh", "logistic", "relu", "identity"}, default="isru"
-        Of the hidden units. "isru" is z / sqrt(1 + z^2), like tanh at half of its cost.
+        Of the hidden units. "isru" is z / sqrt(1 + z^2), of the shape of tanh.
     solver : {"auto", "lbfgs", "adam"}, default="auto"
         - "lbfgs" takes all rows at once. Dropout of the last hidden layer is averaged over its
           masks, below it there can be none; without L1 the last layer is eliminated exactly.
@@ -92,20 +93,16 @@ class NetworkRegressor(SquaredLoss, Ensemble):
     standardize : bool, default=True
         Whether X and y are scaled to mean 0 and variance 1 for the training. The penalties are on
         that scale; `coefs_` and `intercepts_` are on that of the data. Sparse X is not centred.
+    n_members : int, default=4
+        Number of networks; 1 without hidden layers.
+    warm_start : bool, default=False
+        Whether `fit` starts at the last weights, and "adam" goes on with its moments.
     n_jobs : int, default=None
         Number of members trained at once, in threads; a BLAS has one thread within a fit.
     random_state : int, RandomState instance or None, default=None
         Source of the first weights, the minibatches and the masks.
     verbose : int, default=0
         Print the objective of every so many iterations.
-    dropout_rate : float or sequence of float, default=0.005
-        Probability in [0, 1) of dropping a hidden unit: one for all, or one per hidden layer.
-    l2_lambda : float, default=1e-6
-        Strength of the L2 penalty on all weights but biases.
-    n_members : int, default=4
-        Number of networks; 1 without hidden layers.
-    warm_start : bool, default=False
-        Whether `fit` starts at the last weights, and "adam" goes on with its moments.
 
     Attributes
     ----------
@@ -114,10 +111,10 @@ class NetworkRegressor(SquaredLoss, Ensemble):
     intercepts_ : list of ndarray of shape (n_members, fan_out)
         The biases of each layer.
     best_loss_ : float
-        The objective of the best member, on the scale of the training; not counting masks below
-        the last layer.
-    loss_curve_ : ndarray of shape (`n_iter_`,)
-        The objective after each iteration or epoch, the mean over members.
+        The objective of the best member, on the scale of the training, without masks below the
+        last layer.
+    loss_curve_ : list of float
+        Its objective after each iteration or epoch.
     dual_gap_ : float or ndarray of shape (n_targets,)
         A bound on how far the objective is above its minimum over the last layer, the largest of
         the members'. None after `partial_fit`.
@@ -181,7 +178,7 @@ class NetworkRegressor(SquaredLoss, Ensemble):
 
 
 @dataclass(repr=False, eq=False)
-class NetworkRegressorCV(SquaredLoss, NetworkCV):
+class NetworkRegressorCV(Regression, NetworkCV):
     """Networks for regression, with dropout rate and L2 strength chosen by folds.
 
     The networks of the folds are the model. Each follows the strengths from weak to strong, for
@@ -190,13 +187,11 @@ class NetworkRegressorCV(SquaredLoss, NetworkCV):
 
     Parameters
     ----------
-    hidden_layer_sizes, input_dropout_rate, l1_lambda : optional
+    hidden_layer_sizes, input_dropout_rate, l1_lambda, activation, solver : optional
         As in `NetworkRegressor`.
-    activation, solver, max_iter, tol, batch_size : optional
+    max_iter, tol, batch_size, learning_rate_init, standardize, n_jobs, random_state : optional
         As in `NetworkRegressor`; a network that starts where another ended takes a quarter of the
         iterations.
-    learning_rate_init, standardize, n_jobs, random_state : optional
-        As in `NetworkRegressor`.
     verbose : int, default=0
         Print the error of each pair that was tried, if positive.
     dropout_rates : array-like, default=(0.0, 0.002, 0.01, 0.05)
@@ -219,9 +214,9 @@ class NetworkRegressorCV(SquaredLoss, NetworkCV):
         "dropout_rate", "l2_lambda" and "score" of all pairs tried.
     oof_prediction_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
         The mean prediction of the networks that have not seen the row; NaN where there is none.
-    coefs_, intercepts_, best_loss_, loss_curve_, dual_gap_, n_iter_, solver_ : object
+    coefs_, intercepts_, best_loss_, loss_curve_, dual_gap_, n_iter_, n_active_features_ : object
         Of the networks of the folds, as in `NetworkRegressor`.
-    n_active_features_, n_features_in_, feature_names_in_ : object
+    solver_, n_features_in_, feature_names_in_ : object
         As in `NetworkRegressor`.
 
     See Also
@@ -242,6 +237,8 @@ class NetworkRegressorCV(SquaredLoss, NetworkCV):
     >>> model.predict_interval(X, coverage=0.9).shape
     (442, 2)
     """
+
+    _held_out_error = HeldOut.relative_error
 
     def predict(self, X, return_std=False):
         """Predict the targets.
@@ -267,11 +264,13 @@ class NetworkRegressorCV(SquaredLoss, NetworkCV):
         return mean, self._shaped(np.sqrt(members.var(axis=0) + self._held.squared_errors()))
 
     def predict_interval(self, X, coverage=0.9):
-        """Predict an interval for each target, by CV+.
+        """Predict an interval for each target.
 
-        For one round of K folds, exchangeable rows, and strengths that did not depend on the rows,
+        It is that of CV+, drawn towards the prediction in the ratio of the errors of all networks
+        and of those that have not seen a row. The guarantee is that of CV+: for one round of folds,
+        where nothing is drawn in, exchangeable rows, and strengths that did not depend on the rows,
         an interval holds a new target with probability 1 - 2a - sqrt(2/n) at least, a being
-        1 - coverage; as a rule it is 1 - a or somewhat more.
+        1 - coverage. For two rounds, as by default, about 1 - a is what to expect, without proof.
 
         Parameters
         ----------
@@ -287,14 +286,4 @@ class NetworkRegressorCV(SquaredLoss, NetworkCV):
         """
         if not 0 < coverage < 1:
             raise ValueError(f"coverage must be in (0, 1); got {coverage}.")
-        members = self._member_predictions(X)
-        ends = [
-            Intervals(self._held, j).ends(members[:, :, j], coverage)
-            for j in range(members.shape[2])
-        ]
-        return self._shaped(np.stack(ends, axis=2))
-
-    def _held_out_error(self, held: HeldOut) -> float:
-        centred = held.Y - np.average(held.Y, axis=0, weights=held.s)
-        variance = np.average(np.square(centred), axis=0, weights=held.s)
-        return float(np.sum(held.squared_errors() / np.where(variance > 0, variance, 1.0)))
+        return self._shaped(self._held.intervals(self._member_predictions(X), coverage))

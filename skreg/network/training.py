@@ -3,105 +3,156 @@
 For squared loss the last layer is, given the hidden units, the library's own linear model under
 dropout of its inputs, L1 and L2. It is solved over all rows in float64 after every training, with
 its duality gap; without hidden layers it is the whole network.
+
+Training sees the rows as a weighted set: rows of weight zero are left out, equal rows are merged,
+and their order is that of their bytes. A row of weight 2 and a row that stands there twice thus
+give the same network to the last bit, whatever rounding does to a long training in float32.
 """
 
 from __future__ import annotations
 
-from copy import deepcopy
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.preprocessing import StandardScaler
 
 from ..linear.dropout import DropoutRegressor
-from . import adam, lbfgs
-from .activations import ACTIVATIONS
-from .losses import CONSTANT_LOSSES, Layer
-from .objective import Parameters, hidden_units, random_layers
-from .scaling import Rows, Scaling
-from .settings import Settings
+from ..problem.validation import OVERFLOW
+from .losses import SQUARED, Layer
+from .objective import Objective, Parameters, hidden_units, random_layers
+from .trainers import AdamState, Trainer, has_diverged
 
 LITTLE = 1e-3  # is what a network may lose where a constant loses nothing
 
 
+class Rows(NamedTuple):
+    """X (n, p), an array or CSR, targets Y (n, k) and weights s (n,), all in float64."""
+
+    X: Any
+    Y: NDArray
+    s: NDArray
+
+    def take(self, rows: NDArray) -> Rows:
+        """Return some of the rows."""
+        return Rows(self.X[rows], self.Y[rows], self.s[rows])
+
+    def as_weighted_set(self) -> Rows:
+        """Return the rows without duplicates, in an order of their own, with weights of sum 1."""
+        rows = self.take(np.flatnonzero(self.s))
+        table = sparse.hstack([sparse.csr_array(rows.X), sparse.csr_array(rows.Y)], format="csr")
+        table.sum_duplicates()
+        table.eliminate_zeros()
+        places, values, ends = table.indices, table.data, table.indptr
+        keys = [places[a:b].tobytes() + values[a:b].tobytes() for a, b in pairwise(ends)]
+        _, first, group = np.unique(
+            np.array(keys, dtype=object), return_index=True, return_inverse=True
+        )
+        s = np.bincount(group, rows.s)
+        return Rows(rows.X[first], rows.Y[first], s / s.sum())
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Means and standard deviations of the columns of X (p,) and of Y (k,)."""
+
+    x_mean: NDArray
+    x_scale: NDArray
+    y_mean: NDArray
+    y_scale: NDArray
+
+    @classmethod
+    def of(cls, rows: Rows, scales_x: bool, scales_y: bool) -> Scaling:
+        """Return the scaling of a weighted set; what is not scaled has mean 0 and scale 1."""
+        weights = rows.s * len(rows.s)
+        return cls(*_scales(rows.X, weights, scales_x), *_scales(rows.Y, weights, scales_y))
+
+    def apply(self, rows: Rows) -> Rows:
+        """Return the rows on the scale of the training."""
+        if sparse.issparse(rows.X):
+            X = rows.X.multiply(1 / self.x_scale).tocsr()
+        else:
+            X = (rows.X - self.x_mean) / self.x_scale
+        return Rows(X, (rows.Y - self.y_mean) / self.y_scale, rows.s)
+
+    def to_data(self, layers: list[Layer]) -> list[Layer]:
+        """Return layers that take X and give Y as they are, of those for scaled ones."""
+        layers = list(layers)
+        W, b = layers[0]
+        W = W / self.x_scale[:, None]
+        layers[0] = W, b - self.x_mean @ W
+        W, b = layers[-1]
+        layers[-1] = W * self.y_scale, b * self.y_scale + self.y_mean
+        return layers
+
+
 @dataclass
 class Network:
-    """Layers that take X as it is, and how they were found."""
+    """Layers for scaled rows, and how they were found."""
 
     layers: list[Layer]
-    solver: str = "exact"
+    scaling: Scaling
     loss: float = np.inf
-    loss_curve: tuple[float, ...] | list[float] = ()
+    loss_curve: list[float] = field(default_factory=list)
+    state: AdamState | None = None
     dual_gap: NDArray | None = None
-    state: adam.Adam | None = None
     has_failed: bool = False
+
+
+def is_linear(objective: Objective, trainer: Trainer) -> bool:
+    """Return whether the last layer, which is exact, is all that there is."""
+    return objective.loss is SQUARED and not (objective.hidden or trainer.is_one_pass)
 
 
 def train(
     rows: Rows,
-    settings: Settings,
-    seed: Any,
-    scaling: Scaling | None = None,
-    start: list[Layer] | None = None,
-    state: adam.Adam | None = None,
+    objective: Objective,
+    trainer: Trainer,
+    scaling: Scaling,
+    seed: int,
+    before: Network | None = None,
 ) -> Network:
-    """Return the network trained on `rows`, a weighted set.
-
-    `scaling` is that of the rows if it is known, `start` are layers for the data as given, and
-    `state` are Adam's moments to go on with.
-    """
-    settings = settings.completed(rows)
-    scaling = scaling or settings.scaling(rows)
-    rows = scaling.apply(rows)
-    sizes = settings.sizes(rows)
-    rng = np.random.default_rng(seed)
-    network = Network(scaling.from_data(start) if start else random_layers(sizes, rng), state=state)
-    if not settings.is_linear:
-        _train_layers(network, rows, settings, rng)
-    if settings.loss == "squared" and not settings.is_one_pass:
-        _solve_last_layer(network, rows, settings)
-    theta = Parameters.of(network.layers)
-    gradient = theta.like(np.empty_like(theta.vector))
-    objective = settings.objective()
-    network.loss = objective.evaluate(theta, rows.X, rows.Y, rows.s, gradient)
-    without_penalty = network.loss - objective.penalty(theta)
-    constant = CONSTANT_LOSSES[settings.loss](rows.Y, rows.s)
-    network.has_failed |= not (settings.is_one_pass or without_penalty <= 1.01 * constant + LITTLE)
-    network.layers = scaling.to_data(network.layers)
+    """Return the network trained on `rows`, a weighted set, from where one `before` ended."""
+    X, Y, s = rows = scaling.apply(rows)
+    state = before.state if before else None
+    rng = np.random.default_rng((seed, state.n_steps if state else 0))
+    sizes = X.shape[1], *objective.hidden, Y.shape[1]
+    layers = list(before.layers) if before else random_layers(sizes, rng)
+    is_exact = objective.loss is SQUARED and not trainer.is_one_pass
+    network = Network(layers, scaling)
+    if not is_linear(objective, trainer):
+        is_eliminated = trainer.name == "lbfgs" and is_exact and not objective.l1
+        n_trained = len(layers) - is_eliminated
+        # Logistic regression is convex, and worth the digits of float64.
+        dtype = np.float32 if objective.hidden or trainer.name == "adam" else np.float64
+        theta = Parameters.of(layers[:n_trained], dtype)
+        data = X.astype(dtype), Y.astype(dtype, order="F"), s.astype(dtype)
+        network.loss_curve, network.state = trainer.minimise(objective, theta, data, rng, state)
+        layers[:n_trained] = Parameters.of(theta.layers).layers
+        network.has_failed = has_diverged(network.loss_curve)
+    if is_exact:
+        linear = DropoutRegressor(
+            objective.rates[-1], l1_lambda=objective.l1, l2_lambda=objective.l2, drop_to="zero"
+        ).fit(hidden_units(X, layers, objective.activation), Y, sample_weight=s)
+        layers[-1], network.dual_gap = (linear.coef_.T, linear.intercept_), linear.dual_gap_
+    theta = Parameters.of(layers)
+    network.loss = objective.evaluate(theta, *rows, theta.like())
+    most = 1.01 * objective.loss.of_constant(Y, s) + LITTLE + objective.penalty(theta)
+    network.has_failed |= not (trainer.is_one_pass or network.loss <= most)
     return network
 
 
-def _train_layers(
-    network: Network, rows: Rows, settings: Settings, rng: np.random.Generator
-) -> None:
-    """Train all layers, or all but the last where that is eliminated."""
-    network.solver = settings.solver
-    # Without hidden layers the problem is convex, and worth the digits of float64.
-    dtype = np.float32 if settings.hidden or settings.solver == "adam" else np.float64
-    data = rows.X.astype(dtype), rows.Y.astype(dtype, order="F"), rows.s.astype(dtype)
-    n_trained = len(network.layers) - settings.eliminates
-    last = network.layers[n_trained:]
-    theta = Parameters.of(network.layers[:n_trained], dtype)
-    objective = settings.objective(settings.eliminates)
-    if settings.solver == "lbfgs":
-        network.loss_curve = lbfgs.minimise(objective, theta, data, settings)
-        network.has_failed = not np.isfinite(network.loss_curve[-1])
-    else:
-        zeros = np.zeros_like(theta.vector)
-        state = deepcopy(network.state) or adam.Adam(zeros, zeros.copy())
-        network.state = state
-        network.loss_curve, network.has_failed = adam.minimise(
-            objective, theta, state, data, settings, rng
-        )
-    network.layers = [(W.astype(np.float64), b.astype(np.float64)) for W, b in theta.layers] + last
-
-
-def _solve_last_layer(network: Network, rows: Rows, settings: Settings) -> None:
-    """Replace the last layer by the exact minimiser for the hidden units of all rows."""
-    H = hidden_units(rows.X, network.layers[:-1], ACTIVATIONS[settings.activation])
-    linear = DropoutRegressor(
-        settings.rates[-1], l1_lambda=settings.l1, l2_lambda=settings.l2, drop_to="zero"
-    ).fit(H, rows.Y, sample_weight=rows.s)
-    network.layers[-1] = linear.coef_.T, linear.intercept_
-    network.dual_gap = linear.dual_gap_
+def _scales(X: Any, weights: NDArray, is_scaled: bool) -> tuple[NDArray, NDArray]:
+    """Return the means and scales (p,) of the columns; sparse ones keep their zeros."""
+    none, one = np.zeros(X.shape[1]), np.ones(X.shape[1])
+    if not is_scaled:
+        return none, one
+    is_centred = not sparse.issparse(X)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaler = StandardScaler(with_mean=is_centred).fit(X, sample_weight=weights)
+    if not np.all(np.isfinite(scaler.scale_)):
+        raise ValueError(OVERFLOW)
+    return scaler.mean_ if is_centred else none, scaler.scale_

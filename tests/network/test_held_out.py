@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import RepeatedKFold
 
-from skreg.network.held_out import HeldOut, Intervals
+from skreg.network.held_out import HeldOut
 
 
 @pytest.fixture
@@ -35,15 +35,18 @@ def test_without_repeats_the_error_is_that_of_single_networks(held):
     assert once.squared_errors() == pytest.approx(np.mean((once.mean - held.Y) ** 2))
 
 
-def test_intervals_are_those_of_cv_plus_written_out(held):
+def test_intervals_are_those_of_cv_plus_drawn_towards_the_prediction(held):
     members = np.random.default_rng(1).standard_normal((6, 4))
     R = np.abs(held.Y - held.mean)[:, 0]
-    ends = Intervals(held, 0).ends(members, 0.8)
+    ends = held.intervals(members[:, :, None], 0.8)[:, :, 0]
+    ratio = np.sqrt(held.squared_errors()[0] / np.mean(R**2))
+    assert 0.7 < ratio < 1  # six networks err less than the two that have not seen a row
     rank = int(np.ceil(0.8 * 31))
     for m in range(4):
         centre = np.array([members[held.unseen[:, i], m].mean() for i in range(30)])
-        assert_allclose(ends[m, 1], np.sort(centre + R)[rank - 1], rtol=1e-12)
-        assert_allclose(ends[m, 0], -np.sort(R - centre)[rank - 1], rtol=1e-12)
+        mean = members[:, m].mean()
+        high, low = np.sort(centre + R)[rank - 1], -np.sort(R - centre)[rank - 1]
+        assert_allclose(ends[m], mean + ratio * (np.array([low, high]) - mean), rtol=1e-12)
 
 
 def test_weights_are_repetitions(held):
@@ -56,5 +59,5 @@ def test_weights_are_repetitions(held):
 
 
 def test_too_few_rows_for_the_coverage_give_the_whole_line(held):
-    ends = Intervals(held, 0).ends(np.zeros((6, 1)), 0.99)
-    assert_array_equal(ends, [[-np.inf, np.inf]])
+    ends = held.intervals(np.zeros((6, 1, 1)), 0.99)
+    assert_array_equal(ends[:, :, 0], [[-np.inf, np.inf]])

@@ -137,10 +137,11 @@ def test_a_warm_start_goes_on(data):
     for solver in ("lbfgs", "adam"):
         model = NetworkRegressor(**SMALL, solver=solver, max_iter=20, warm_start=True).fit(X, Y)
         before = model.best_loss_
-        steps = [state and state.n_steps for state in model._states]
+        states = [network.state for network in model._networks]
+        steps = [state and 2 * state.n_steps for state in states]
         model.fit(X, Y)
         assert model.best_loss_ < before
-        assert steps == [None, None] or [s.n_steps for s in model._states] == [2 * k for k in steps]
+        assert [net.state and net.state.n_steps for net in model._networks] == steps
     model.set_params(hidden_layer_sizes=(7,)).fit(X, Y)  # another network begins anew
     assert model.coefs_[0].shape == (2, 3, 7)
 

@@ -5,9 +5,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from skreg.network.activations import ACTIVATIONS
 from skreg.network.objective import hidden_units, random_layers
-from skreg.network.scaling import Rows, Scaling
+from skreg.network.training import Rows, Scaling
 
 
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
@@ -38,12 +37,10 @@ def test_layers_on_the_scale_of_the_data_predict_the_same():
 
         def output(inputs, layers):
             W, b = layers[-1]
-            return hidden_units(inputs, layers[:-1], ACTIVATIONS["isru"]) @ W + b
+            return hidden_units(inputs, layers, "isru") @ W + b
 
         expected = output(scaled.X, layers) * Y.std(axis=0) + Y.mean(axis=0)
         assert_allclose(output(X, scaling.to_data(layers)), expected)
-        again = scaling.from_data(scaling.to_data(layers))
-        assert_allclose(output(scaled.X, again), output(scaled.X, layers))
 
 
 def test_a_column_that_is_constant_but_for_rounding_counts_as_constant():
