@@ -87,6 +87,11 @@ def hidden_units(X: NDArray, layers: list[Layer], activation: str) -> NDArray:
     return X
 
 
+def dense(A: Any) -> NDArray:
+    """Return A (n, H) as an array; without hidden layers it may be sparse."""
+    return A.toarray() if sparse.issparse(A) else A
+
+
 @dataclass(frozen=True)
 class Objective:
     """The objective of networks with `hidden` sizes (L), dropped at `rates` (L + 1).
@@ -131,8 +136,7 @@ class Objective:
             A, slope = ACTIVATIONS[self.activation](Z)
             units.append(A)
             slopes.append(slope)
-        if sparse.issparse(units[-1]):  # the rows of a minibatch, without hidden layers
-            units[-1] = units[-1].toarray()
+        units[-1] = dense(units[-1])
         rho = self.rates[-1] / (1 - self.rates[-1])
         if len(layers) == len(slopes):
             value, E = eliminated(units[-1], Y, s, rho, self.l2)

@@ -19,14 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import gen_batches
 
 from ..linear.dropout import DropoutRegressor
 from ..problem.validation import OVERFLOW
 from .losses import SQUARED, Layer
-from .objective import Objective, Parameters, hidden_units, random_layers
+from .objective import Objective, Parameters, dense, hidden_units, random_layers
 from .trainers import AdamState, Trainer, has_diverged
 
 LITTLE = 1e-3  # is what a network may lose where a constant loses nothing
+PART = 500  # rows of sparse X that are dense at once
 
 
 class Rows(NamedTuple):
@@ -42,17 +44,18 @@ class Rows(NamedTuple):
 
     def as_weighted_set(self) -> Rows:
         """Return the rows without duplicates, in an order of their own, with weights of sum 1."""
-        rows = self.take(np.flatnonzero(self.s))
-        table = sparse.hstack([sparse.csr_array(rows.X), sparse.csr_array(rows.Y)], format="csr")
-        table.sum_duplicates()
-        table.eliminate_zeros()
-        places, values, ends = table.indices, table.data, table.indptr
-        keys = [places[a:b].tobytes() + values[a:b].tobytes() for a, b in pairwise(ends)]
-        _, first, group = np.unique(
-            np.array(keys, dtype=object), return_index=True, return_inverse=True
-        )
-        s = np.bincount(group, rows.s)
-        return Rows(rows.X[first], rows.Y[first], s / s.sum())
+        X, Y, s = self.take(np.flatnonzero(self.s))
+        if sparse.issparse(X):
+            table = sparse.hstack([X, sparse.csr_array(Y)], format="csr")
+            table.sum_duplicates()
+            table.eliminate_zeros()
+            parts = [slice(a, b) for a, b in pairwise(table.indptr)]
+            keys = [table.indices[a].tobytes() + table.data[a].tobytes() for a in parts]
+        else:
+            keys = [row.tobytes() for row in np.hstack([X, Y]) + 0.0]  # -0.0 becomes 0.0
+        _, first, group = np.unique(np.array(keys, object), return_index=True, return_inverse=True)
+        s = np.bincount(group, s)
+        return Rows(X[first], Y[first], s / s.sum())
 
 
 @dataclass(frozen=True)
@@ -133,15 +136,21 @@ def train(
         network.loss_curve, network.state = trainer.minimise(objective, theta, data, rng, state)
         layers[:n_trained] = Parameters.of(theta.layers).layers
         network.has_failed = has_diverged(network.loss_curve)
+    H = hidden_units(X, layers, objective.activation)
+    rate, l1, l2 = objective.rates[-1], objective.l1, objective.l2
     if is_exact:
-        linear = DropoutRegressor(
-            objective.rates[-1], l1_lambda=objective.l1, l2_lambda=objective.l2, drop_to="zero"
-        ).fit(hidden_units(X, layers, objective.activation), Y, sample_weight=s)
+        linear = DropoutRegressor(rate, l1_lambda=l1, l2_lambda=l2, drop_to="zero")
+        linear.fit(H, Y, sample_weight=s)
         layers[-1], network.dual_gap = (linear.coef_.T, linear.intercept_), linear.dual_gap_
     theta = Parameters.of(layers)
-    network.loss = objective.evaluate(theta, *rows, theta.like())
-    most = 1.01 * objective.loss.of_constant(Y, s) + LITTLE + objective.penalty(theta)
-    network.has_failed |= not (trainer.is_one_pass or network.loss <= most)
+    top, unused = theta.layers[-1], theta.like().layers[-1]
+    loss = sum(
+        objective.loss.evaluate(dense(H[part]), Y[part], s[part], rate / (1 - rate), top, unused)[0]
+        for part in gen_batches(len(s), PART)
+    )
+    network.loss = loss + objective.penalty(theta)
+    most = 1.01 * objective.loss.of_constant(Y, s) + LITTLE
+    network.has_failed |= not (trainer.is_one_pass or loss <= most)
     return network
 
 
@@ -153,6 +162,6 @@ def _scales(X: Any, weights: NDArray, is_scaled: bool) -> tuple[NDArray, NDArray
     is_centred = not sparse.issparse(X)
     with np.errstate(over="ignore", invalid="ignore"):
         scaler = StandardScaler(with_mean=is_centred).fit(X, sample_weight=weights)
-    if not np.all(np.isfinite(scaler.scale_)):
+    if not np.all(np.isfinite(scaler.var_)):
         raise ValueError(OVERFLOW)
     return scaler.mean_ if is_centred else none, scaler.scale_
