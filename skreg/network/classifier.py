@@ -17,7 +17,7 @@ from sklearn.utils.validation import column_or_1d
 from .cv import NetworkCV
 from .ensemble import Ensemble, learns_from_batches
 from .held_out import HeldOut
-from .losses import LOG, Loss
+from .objective import LOG, Loss
 
 CLASS_WEIGHT = [dict, StrOptions({"balanced"}), None]
 

@@ -156,8 +156,7 @@ class NetworkCV(CallbackSupportMixin, BaseNetwork):
         held = HeldOut(rows.Y, rows.s, np.zeros(shape, bool), np.zeros((*shape, rows.Y.shape[1])))
         for k, ((_, out), network) in enumerate(zip(splits, networks, strict=True)):
             held.unseen[k, out] = True
-            layers = network.scaling.to_data(network.layers)
-            held.predictions[k, out] = self._outputs(rows.X[out], layers)
+            held.predictions[k, out] = self._outputs(rows.X[out], network)
         return held
 
     def _error(self, held: HeldOut, y: Any, sample_weight: Any) -> float:

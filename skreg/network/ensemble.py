@@ -6,8 +6,9 @@ the trained networks, whose predictions are averaged.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
+from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, ClassVar
 from warnings import warn
@@ -25,10 +26,8 @@ from threadpoolctl import threadpool_limits
 
 from ..linear.base import unchanged_on_error
 from ..problem.validation import check_features, check_fit_weights, refuse_masked
-from .losses import SQUARED, Layer, Loss
-from .objective import ACTIVATIONS, Objective, hidden_units
-from .trainers import LBFGS, Adam, Trainer
-from .training import Network, Rows, Scaling, is_linear, train
+from .objective import ACTIVATIONS, SQUARED, Loss, Objective, hidden_units
+from .training import LBFGS, Adam, Network, Rows, Scaling, Trainer, is_linear, train
 
 # Up to here "auto" takes "lbfgs". On 7,000 to 11,000 rows (kin8nm, power, naval) it takes a quarter
 # of the time of Adam on (100, 100) units, and is better on the first; on 41,000 (protein) it loses.
@@ -64,6 +63,7 @@ class BaseNetwork(BaseEstimator):
     verbose: int = 0
 
     _loss: ClassVar[Loss]
+    _targets: ClassVar[Callable[..., tuple[NDArray, NDArray]]]  # of the loss, and the weights (n,)
     _parameter_constraints: ClassVar[dict] = {
         "hidden_layer_sizes": [StrOptions({"auto"}), COUNT, "array-like"],
         "input_dropout_rate": [RATE],
@@ -85,24 +85,12 @@ class BaseNetwork(BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
-    def _targets(
-        self, y: NDArray, weights: NDArray, is_new: bool, classes: Any
-    ) -> tuple[NDArray, NDArray]:
-        """Return the targets (n, k) of the loss, and the weights (n,), of validated y."""
-        raise NotImplementedError
-
     def _rows(self, X: Any, y: Any, weights: Any, is_new: bool = True, classes: Any = None) -> Rows:
         """Return the validated rows; if the model `is_new`, keep their features and targets."""
         refuse_masked(X=X, y=y)
+        numbers = {"dtype": np.float64, "y_numeric": self._loss is SQUARED}
         X, y = validate_data(
-            self,
-            X,
-            y,
-            reset=is_new,
-            accept_sparse="csr",
-            dtype=np.float64,
-            multi_output=True,
-            y_numeric=self._loss is SQUARED,
+            self, X, y, reset=is_new, accept_sparse="csr", multi_output=True, **numbers
         )
         weights = check_fit_weights(weights, X)
         weights = np.ones(X.shape[0]) if weights is None else weights
@@ -137,23 +125,19 @@ class BaseNetwork(BaseEstimator):
             raise TypeError("Sparse X needs solver='adam'; use X.toarray() with solver='lbfgs'.")
         hidden = tuple(int(size) for size in sizes)
         if is_auto:
-            before = [W.shape[2] for W in getattr(self, "coefs_", [])[:-1]]
-            hidden = tuple(before) if is_one_pass and before else SIZES[solver]
+            goes_on = is_one_pass and hasattr(self, "_networks")
+            hidden = self._networks[0].hidden if goes_on else SIZES[solver]
             rates = rates[:1] + rates[1:] * len(hidden)
         l1, l2 = float(self.l1_lambda), float(l2_lambda)
         objective = Objective(self._loss, self.activation, hidden, rates, l1, l2)
         most = self._loss.max_iter if solver == "lbfgs" else np.clip(800_000 // n, 15, 150)
-        max_iter = int(min(most, 20 + n // 3) if self.max_iter == "auto" else self.max_iter)
+        max_iter = int(min(most, 20 + n // 3) if isinstance(self.max_iter, str) else self.max_iter)
         if solver == "lbfgs":
             return objective, LBFGS(max_iter, self.tol, int(self.verbose))
-        batch_size = min(n, max(200, n // 200) if self.batch_size == "auto" else self.batch_size)
+        rows_per_step = max(200, n // 200) if isinstance(self.batch_size, str) else self.batch_size
         max_iter = 1 if is_one_pass else max_iter
-        length = self.learning_rate_init
-        return objective, Adam(max_iter, batch_size, length, is_one_pass, int(self.verbose))
-
-    def _scale(self, rows: Rows) -> Scaling:
-        """Return the scaling of the rows; classes are never scaled."""
-        return Scaling.of(rows, self.standardize, self.standardize and self._loss is SQUARED)
+        options = min(n, rows_per_step), self.learning_rate_init, is_one_pass, int(self.verbose)
+        return objective, Adam(max_iter, *options)
 
     def _train(
         self, parts: Sequence[Rows], plan: Plan, seeds: NDArray, before: Sequence[Network | None]
@@ -163,17 +147,21 @@ class BaseNetwork(BaseEstimator):
         They are trained in threads, each with a BLAS of one thread. The products of a network are
         small: shared by two threads of BLAS, on a busy machine, they took 20 times as long.
         """
-        tasks = (
-            delayed(train)(part, *plan, start.scaling if start else self._scale(part), seed, start)
-            for part, seed, start in zip(parts, seeds, before, strict=True)
-        )
+
+        def train_one(rows: Rows, seed: int, start: Network | None) -> Network:
+            if start and plan[1].is_one_pass:
+                return train(rows, *plan, start.scaling, seed, start)
+            scales_y = self.standardize and self._loss is SQUARED
+            return train(rows, *plan, Scaling.of(rows, self.standardize, scales_y), seed, start)
+
+        tasks = (delayed(train_one)(*task) for task in zip(parts, seeds, before, strict=True))
         with threadpool_limits(1, user_api="blas"):
             return Parallel(n_jobs=self.n_jobs, prefer="threads")(tasks)
 
     def _keep(self, networks: list[Network], solver: str) -> None:
-        """Set the attributes that describe the members."""
-        members = [net.scaling.to_data(net.layers) for net in networks]
-        layers = list(zip(*members, strict=True))
+        """Keep the networks, and set the attributes that describe them."""
+        self._networks = networks
+        layers = list(zip(*(net.data_layers for net in networks), strict=True))
         self.coefs_ = [np.stack([W for W, _ in layer]) for layer in layers]
         self.intercepts_ = [np.stack([b for _, b in layer]) for layer in layers]
         self.n_active_features_ = int(np.count_nonzero(np.any(self.coefs_[0] != 0, axis=(0, 2))))
@@ -194,14 +182,13 @@ class BaseNetwork(BaseEstimator):
 
     def _member_predictions(self, X: Any) -> NDArray:
         """Return what each member predicts (members, n, k) for X (n, p) as the user gives it."""
-        check_is_fitted(self, "coefs_")
+        check_is_fitted(self)
         X = check_features(self, X)
-        layers = zip(self.coefs_, self.intercepts_, strict=True)
-        members = zip(*(list(zip(*layer, strict=True)) for layer in layers), strict=True)
-        return np.stack([self._outputs(X, list(member)) for member in members])
+        return np.stack([self._outputs(X, network) for network in self._networks])
 
-    def _outputs(self, X: NDArray, layers: list[Layer]) -> NDArray:
+    def _outputs(self, X: NDArray, network: Network) -> NDArray:
         """Return what one network predicts (n, k)."""
+        layers = network.data_layers
         W, b = layers[-1]
         return self._loss.predict(hidden_units(X, layers, self.activation) @ W + b)
 
@@ -265,22 +252,20 @@ class Ensemble(BaseNetwork):
     def _learn_batch(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Any:
         """Train the members by one pass over a batch; return self."""
         with unchanged_on_error(self):
-            is_new = not hasattr(self, "coefs_")
+            is_new = not hasattr(self, "_networks")
             rows = self._rows(X, y, sample_weight, is_new, classes).as_weighted_set()
             plan = self._plan(rows, self.dropout_rate, self.l2_lambda, is_one_pass=True)
             return self._fit(rows, plan, not is_new)
 
     def _fit(self, rows: Rows, plan: Plan, is_warm: bool) -> Any:
         """Train the members, if `is_warm` from where they are; return self."""
-        objective, trainer = plan
         members = 1 if is_linear(*plan) else self.n_members
-        before: list[Network | None] = [None] * members
-        shapes = [(members, size) for size in (*objective.hidden, rows.Y.shape[1])]
-        if is_warm and [b.shape for b in getattr(self, "intercepts_", [])] == shapes:
-            before = self._networks
+        before: list = getattr(self, "_networks", []) if is_warm else []
+        shapes = list(pairwise((rows.X.shape[1], *plan[0].hidden, rows.Y.shape[1])))
+        if len(before) != members or [W.shape for W, _ in before[0].layers] != shapes:
+            before = [None] * members
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=members)
-        self._networks: list = self._train([rows] * members, plan, seeds, before)
-        self._keep(self._networks, trainer.name)
+        self._keep(self._train([rows] * members, plan, seeds, before), plan[1].name)
         return self
 
 

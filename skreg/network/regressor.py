@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from .cv import NetworkCV
 from .ensemble import Ensemble, learns_from_batches
 from .held_out import HeldOut
-from .losses import SQUARED, Loss
+from .objective import SQUARED, Loss
 
 
 class Regression(MultiOutputMixin, RegressorMixin):

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 from scipy.optimize import approx_fprime
 from scipy.special import log_softmax
 
-from skreg.network.losses import LOG, SQUARED, eliminated, log_loss, squared
+from skreg.network.objective import LOG, SQUARED, eliminated, log_loss, squared
 
 RATE = 0.3
 RHO = RATE / (1 - RATE)

@@ -6,8 +6,7 @@ from numpy.testing import assert_allclose
 from scipy import sparse
 from scipy.optimize import approx_fprime
 
-from skreg.network.losses import LOG, SQUARED
-from skreg.network.objective import ACTIVATIONS, Objective, Parameters, random_layers
+from skreg.network.objective import ACTIVATIONS, LOG, SQUARED, Objective, Parameters, random_layers
 
 
 @pytest.fixture
