@@ -126,7 +126,8 @@ class BaseNetwork(BaseEstimator):
         hidden = tuple(int(size) for size in sizes)
         if is_auto:
             goes_on = is_one_pass and hasattr(self, "_networks")
-            hidden = self._networks[0].hidden if goes_on else SIZES[solver]
+            before = self._networks[0].layers if goes_on else []
+            hidden = tuple(len(b) for _, b in before[:-1]) or SIZES[solver]
             rates = rates[:1] + rates[1:] * len(hidden)
         l1, l2 = float(self.l1_lambda), float(l2_lambda)
         objective = Objective(self._loss, self.activation, hidden, rates, l1, l2)

@@ -63,8 +63,8 @@ class NetworkRegressor(Regression, Ensemble):
     Parameters
     ----------
     hidden_layer_sizes : "auto", int or sequence of int, default="auto"
-        Number of units of each hidden layer. "auto": (50,) for "lbfgs", (100, 100) for "adam". ():
-        the linear model, `DropoutRegressor(input_dropout_rate, drop_to="zero")`.
+        Units of each hidden layer. "auto": (50,) for "lbfgs", (100, 100) for "adam". (): none, the
+        linear model `DropoutRegressor(input_dropout_rate, drop_to="zero")`.
     dropout_rate : float or sequence of float, default=0.005
         Probability in [0, 1) of dropping a hidden unit: one for all, or one per hidden layer.
     input_dropout_rate : float, default=0.0
@@ -74,16 +74,16 @@ class NetworkRegressor(Regression, Ensemble):
     l2_lambda : float, default=1e-6
         Strength of the L2 penalty on all weights but biases.
     activation : {"isru", "tanh", "logistic", "relu", "identity"}, default="isru"
-        Of the hidden units. "isru" is z / sqrt(1 + z^2), of the shape of tanh.
+        Of the hidden units; "isru" is z / sqrt(1 + z^2).
     solver : {"auto", "lbfgs", "adam"}, default="auto"
         - "lbfgs" takes all rows at once. Dropout of the last hidden layer is averaged over its
           masks, below it there can be none; without L1 the last layer is eliminated exactly.
         - "adam" takes minibatches, in float32, and draws the masks below the last hidden layer.
         - "auto" is "lbfgs" up to 15,000 rows, unless X is sparse or masks must be drawn.
     max_iter : "auto" or int, default="auto"
-        Number of iterations of "lbfgs", at most, or of epochs of "adam". It is a budget: to end
-        early regularises too, and no warning is given. "auto": at most 120 iterations, or 15 to
-        150 epochs, fewer the more rows; below 300 rows at most 20 + n_samples / 3 of either.
+        Iterations of "lbfgs", or epochs of "adam". It is a budget: to end early regularises too,
+        and no warning is given. "auto": 120 iterations, or 15 to 150 epochs, fewer the more rows;
+        below 300 rows at most 20 + n_samples / 3 of either.
     tol : float, default=1e-7
         "lbfgs" stops when no entry of the gradient is larger.
     batch_size : "auto" or int, default="auto"
@@ -111,15 +111,14 @@ class NetworkRegressor(Regression, Ensemble):
     intercepts_ : list of ndarray of shape (n_members, fan_out)
         The biases of each layer.
     best_loss_ : float
-        The objective of the best member, on the scale of the training, without masks below the
-        last layer.
+        The least objective of a member, on the scale of the training, without sampled masks.
     loss_curve_ : list of float
-        Its objective after each iteration or epoch.
+        The objective of that member after each iteration or epoch.
     dual_gap_ : float or ndarray of shape (n_targets,)
-        A bound on how far the objective is above its minimum over the last layer, the largest of
-        the members'. None after `partial_fit`.
+        The largest bound on how far the objective of a member is above its minimum over the last
+        layer. None after `partial_fit`.
     n_iter_ : int
-        Number of iterations or epochs of the member that took most.
+        The most iterations or epochs that a member took.
     n_active_features_ : int
         Number of inputs with a weight that is not zero.
     solver_ : str
@@ -136,9 +135,7 @@ class NetworkRegressor(Regression, Ensemble):
 
     References
     ----------
-    .. [1] S. Wager, S. Wang & P. Liang (2013). Dropout training as adaptive regularization.
-       NeurIPS.
-    .. [2] G. Golub & V. Pereyra (1973). The differentiation of pseudo-inverses and nonlinear least
+    .. [1] G. Golub & V. Pereyra (1973). The differentiation of pseudo-inverses and nonlinear least
        squares problems whose variables separate. SIAM J. Numer. Anal. 10.
 
     Examples

@@ -265,11 +265,6 @@ class Network:
     has_failed: bool = False
 
     @property
-    def hidden(self) -> tuple[int, ...]:
-        """The sizes of the hidden layers."""
-        return tuple(len(b) for _, b in self.layers[:-1])
-
-    @property
     def data_layers(self) -> list[Layer]:
         """The layers that take X and give Y as they are."""
         return self.scaling.to_data(self.layers)
