@@ -144,6 +144,14 @@ def test_a_warm_start_goes_on(data):
         assert [net.state and net.state.n_steps for net in model._networks] == steps
     model.set_params(hidden_layer_sizes=(7,)).fit(X, Y)  # another network begins anew
     assert model.coefs_[0].shape == (2, 3, 7)
+    model.fit(X[:, :2], Y)
+    assert model.coefs_[0].shape == (2, 2, 7)
+
+
+def test_a_warm_start_takes_the_scale_of_the_new_data(data):
+    X, Y = data
+    model = NetworkRegressor(**SMALL, warm_start=True).fit(1e3 * X, Y)
+    assert model.fit(X, Y).score(X, Y) > 0.9
 
 
 def test_partial_fit_learns_from_batches(data):
@@ -190,6 +198,13 @@ def test_a_refused_fit_leaves_the_model_as_it_was(data):
     with pytest.raises(ValueError, match="NaN"):
         model.set_params(hidden_layer_sizes=(10,)).fit(np.full((5, 2), np.nan), Y[:5])
     assert_array_equal(model.predict(X), expected)
+
+
+def test_masked_entries_are_refused(data):
+    X, Y = data
+    masked = np.ma.masked_array(X, X > 1.9)
+    with pytest.raises(ValueError, match="X has masked entries"):
+        NetworkRegressor(**SMALL).fit(masked, Y)
 
 
 def test_sparse_inputs_are_learnt_by_adam_and_refused_by_lbfgs():
