@@ -84,7 +84,7 @@ def uci(folder: Path, names: list[str], n_splits: int, done: list[dict]):
                 yield row
 
 
-def beside_mlp(repeats: int = 3) -> dict[str, dict[str, float]]:
+def beside_mlp(repeats: int = 3, splits: int = 20) -> dict[str, dict[str, float]]:
     """Return seconds, loss and score of Adam and of L-BFGS beside scikit-learn's, by turns."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -111,7 +111,7 @@ def beside_mlp(repeats: int = 3) -> dict[str, dict[str, float]]:
         "MLPClassifier": MLPClassifier(hidden_layer_sizes=(128,)),
     }
     seen: dict[str, list[tuple[float, float, float]]] = {}
-    for repeat in range(repeats):
+    for _ in range(repeats):
         for name, model in table.items():
             start = time.process_time()
             with warnings.catch_warnings():
@@ -121,12 +121,13 @@ def beside_mlp(repeats: int = 3) -> dict[str, dict[str, float]]:
             loss = np.mean((model.predict(X[:10000]) - y[:10000]) ** 2) / 2
             score = model.score(X[10000:], y[10000:])
             seen.setdefault(name, []).append((seconds, float(loss), score))
-        a, b, c, d = train_test_split(*digits, random_state=repeat)
+    for split in range(splits):
+        a, b, c, d = train_test_split(*digits, random_state=split)
         for name, model in classes.items():
             start = time.process_time()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                model.set_params(random_state=repeat).fit(a, c)
+                model.set_params(random_state=split).fit(a, c)
             seconds = time.process_time() - start
             seen.setdefault(name, []).append((seconds, np.nan, model.score(b, d)))
     keys = ("seconds", "loss", "score")
@@ -211,8 +212,12 @@ def page(results: dict) -> str:
             "",
             "Regression: 10000 x 100, (100,) units, batches of 200, 100 epochs of Adam each, with "
             f"dropout at its default in ours: {ratios[0]:.2g} times as fast, at a lower loss, and "
-            f"{ratios[1]:.2g} times in 15 epochs. Digits: defaults, but 128 units for "
-            f"scikit-learn: {ratios[2]:.2g} times as fast.",
+            f"{ratios[1]:.2g} times in 15 epochs. Digits: mean over 20 random splits, at the "
+            f"defaults, but 128 units for scikit-learn: {ratios[2]:.2g} times as fast. Ours were "
+            "chosen by five-fold cross-validation on three quarters of the rows of digits, breast "
+            "cancer, wine grades, cuts of diamonds, quarters of concrete and a simulated table: "
+            "the mean log loss fell from .577 to .533 (l2_lambda 3e-4 to 1e-3, 35 to 50 "
+            "iterations).",
         ]
     return "\n".join(lines) + "\n"
 

@@ -87,14 +87,16 @@ def log_loss(
     value = float(s @ (np.log(total) - np.einsum("nk,nk->n", Y, Z)))
     P /= total[:, None]
     G = (P - Y) * s[:, None]
+    gemm = get_blas_funcs("gemm", (A,))
     if not rho:
         np.matmul(A.T, G, out=gradient[0])
         np.sum(G, axis=0, out=gradient[1])
-        return value, (B @ G.T).T
-    noise = A * A
-    noise *= rho * s[:, None]
+        return value, gemm(1.0, G, B, trans_b=True)
+    sA = A * (rho * s)[:, None]
+    noise = sA * A
     mean = (B @ P.T).T
-    variance = (np.square(B) @ P.T).T - mean * mean
+    variance = (np.square(B) @ P.T).T
+    variance -= mean * mean
     value += 0.5 * float(np.einsum("nh,nh->", noise, variance))
     mean *= noise
     by_class = (0.5 * np.square(B).T @ noise.T - B.T @ mean.T).T
@@ -103,8 +105,8 @@ def log_loss(
     np.matmul(A.T, G, out=gradient[0])
     gradient[0][...] += (noise.T @ P) * B - mean.T @ P
     np.sum(G, axis=0, out=gradient[1])
-    variance *= A * (rho * s[:, None])
-    return value, variance + (B @ G.T).T
+    variance *= sA
+    return value, gemm(1.0, G, B, beta=1.0, c=variance, trans_b=True, overwrite_c=True)
 
 
 def eliminated(A: NDArray, Y: NDArray, s: NDArray, rho: float, l2: float) -> tuple[float, NDArray]:
@@ -144,8 +146,8 @@ LOG = Loss(
     log_loss,
     of_constant=lambda Y, s: float(entr(s @ Y).sum()),
     predict=partial(softmax, axis=1),
-    # Digits are told apart as well after 35 iterations as after 120, in a third of the time.
-    max_iter=35,
+    # Of 20 to 100, on training rows of six tables: the log loss falls no more, the time doubles.
+    max_iter=50,
 )
 
 Activation = Callable[[NDArray], tuple[NDArray, NDArray]]
@@ -272,7 +274,7 @@ class Objective:
         ones = np.ones(len(E), E.dtype)  # a product takes half the time of a sum
         for i in reversed(range(len(slopes))):
             E *= slopes[i]
-            slots[i][0][...] = units[i].T @ E
+            slots[i][0][...] = (E.T @ units[i]).T  # as X.T @ E it takes up to four times as long
             np.matmul(ones, E, out=slots[i][1])
             if i:
                 E = (layers[i][0] @ E.T).T
