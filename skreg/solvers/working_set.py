@@ -33,9 +33,10 @@ from .certificate import ACCURACY, Certificate, certify
 from .coordinate_descent import ColumnLasso, descend
 
 FIRST = 8.0  # sqrt(FIRST * p) features start: 200 of 5,000, of which few are a support at .05
-STAGE_FACTOR, STAGE_TOL = 10.0, 1e-2  # between the l1 weights of stages, and their relative gap
+STAGE_FACTOR = 10.0  # between the l1 weights of stages
 FEW = 0.05  # share of the working set that joins it, up to which the exact finish pays
-EPOCHS, SHRINK = 100, 0.1  # of coordinate descent in a round, and the part of the gap it aims at
+EPOCHS = 100  # of coordinate descent in a round
+SHRINK = 0.1  # part of the gap that a round aims at; stages but the last end at it, relative to F(0)
 GRAM_SIDE = 1000  # sparse columns in the working set up to which they are multiplied at once
 GRAM_LAST = 4000  # up to so many are multiplied for the finish, where the descent is slow
 STALLS = 10  # rounds that do not halve the gap, after which the solver gives up
@@ -127,8 +128,8 @@ def _rounds(
     settings: Settings,
     is_last: bool,
 ) -> tuple[Certificate, int]:
-    """Return the best point from w (p,) on: within tol if the stage `is_last`, else roughly."""
-    tol = settings.tol if is_last else STAGE_TOL
+    """Return the best point from w (p,) on: within tol if the stage `is_last`, else within SHRINK."""
+    tol = settings.tol if is_last else SHRINK
     target_gap = tol * 0.5 * problem.target_norm2
     best, stalls, fresh = None, 0, bool(w.any())
     while True:
