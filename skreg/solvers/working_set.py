@@ -36,7 +36,7 @@ FIRST = 8.0  # sqrt(FIRST * p) features start: 200 of 5,000, of which few are a 
 STAGE_FACTOR = 10.0  # between the l1 weights of stages
 FEW = 0.05  # share of the working set that joins it, up to which the exact finish pays
 EPOCHS = 100  # of coordinate descent in a round
-SHRINK = 0.1  # part of the gap that a round aims at; stages but the last end at it, relative to F(0)
+SHRINK = 0.1  # part of the gap that a round aims at; relative gap at which early stages end
 GRAM_SIDE = 1000  # sparse columns in the working set up to which they are multiplied at once
 GRAM_LAST = 4000  # up to so many are multiplied for the finish, where the descent is slow
 STALLS = 10  # rounds that do not halve the gap, after which the solver gives up
@@ -128,7 +128,7 @@ def _rounds(
     settings: Settings,
     is_last: bool,
 ) -> tuple[Certificate, int]:
-    """Return the best point from w (p,) on: within tol if the stage `is_last`, else within SHRINK."""
+    """Return the best point from w (p,) on: within tol if `is_last`, else within SHRINK."""
     tol = settings.tol if is_last else SHRINK
     target_gap = tol * 0.5 * problem.target_norm2
     best, stalls, fresh = None, 0, bool(w.any())
