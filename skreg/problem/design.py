@@ -193,7 +193,7 @@ class RowDesign:
             return None
         X = sparse.csc_array(self.X[:, S], dtype=np.float64)
         X.indices, X.indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)
-        return SparseColumns(X, self.centre[S], self.target / self.root)
+        return SparseColumns(X, self.centre[S], self.target / self.root, self.fit_intercept)
 
     def kernel(self, scale: NDArray) -> NDArray:
         """Return A diag(scale^2) A' (n, n) for scale (p,)."""
@@ -222,12 +222,14 @@ class RowDesign:
 
     def select_target(self, index: int) -> RowDesign:
         """Return the problem of one of several targets."""
-        return replace(
+        one = replace(
             self,
             target=self.target[index],
             cross=self.cross[index],
             target_mean=self.target_mean[index],
         )
+        vars(one)["column_norms2"] = self.column_norms2  # cached once for all targets
+        return one
 
     def moments(self) -> GramProblem:
         """Return the same problem, reduced to its second moments."""
