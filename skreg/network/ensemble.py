@@ -97,21 +97,26 @@ class BaseNetwork(BaseEstimator):
         X = sparse.csr_array(X) if sparse.issparse(X) else X
         return Rows(X, *self._targets(y, weights, is_new, classes))
 
+    def _layer_sizes_and_rates(self, dropout_rate: Any) -> tuple[tuple[int, ...], tuple]:
+        """Return the sizes of the hidden layers, one if that is "auto", and all dropout rates."""
+        given = self.hidden_layer_sizes
+        sizes = np.atleast_1d(np.asarray(1 if isinstance(given, str) else given, dtype=object))
+        if not all(isinstance(size, Integral) and int(size) > 0 for size in sizes):
+            raise ValueError(f"hidden_layer_sizes must be > 0, got {given}.")
+        rates = np.asarray(dropout_rate, dtype=np.float64)
+        if rates.shape not in ((), sizes.shape) or not np.all((rates >= 0) & (rates < 1)):
+            raise ValueError(
+                f"dropout_rate must be in [0, 1), one or one per hidden layer; got {dropout_rate}."
+            )
+        of_layers = np.broadcast_to(rates, sizes.shape).tolist()
+        return tuple(int(size) for size in sizes), (self.input_dropout_rate, *of_layers)
+
     def _plan(
         self, rows: Rows, dropout_rate: Any, l2_lambda: Any, is_one_pass: bool = False
     ) -> Plan:
         """Return the objective and its trainer, for networks of so many rows."""
         n, is_sparse = len(rows.s), sparse.issparse(rows.X)
-        is_auto = isinstance(self.hidden_layer_sizes, str)
-        sizes = np.atleast_1d(np.asarray(1 if is_auto else self.hidden_layer_sizes, dtype=object))
-        if not all(isinstance(size, Integral) and int(size) > 0 for size in sizes):
-            raise ValueError(f"hidden_layer_sizes must be > 0, got {self.hidden_layer_sizes}.")
-        given = np.asarray(dropout_rate, dtype=np.float64)
-        if given.shape not in ((), sizes.shape) or not np.all((given >= 0) & (given < 1)):
-            raise ValueError(
-                f"dropout_rate must be in [0, 1), one or one per hidden layer; got {dropout_rate}."
-            )
-        rates = self.input_dropout_rate, *np.broadcast_to(given, sizes.shape).tolist()
+        hidden, rates = self._layer_sizes_and_rates(dropout_rate)
         is_sampled, solver = any(rates[:-1]), self.solver
         if solver == "auto":
             is_large = is_sparse or n > LBFGS_ROWS
@@ -121,10 +126,9 @@ class BaseNetwork(BaseEstimator):
                 "solver='lbfgs' averages over the masks of the last hidden layer only; dropout of "
                 "inputs or of lower layers needs solver='adam'."
             )
-        if solver == "lbfgs" and is_sparse and not (self._loss is SQUARED and not sizes.size):
+        if solver == "lbfgs" and is_sparse and (hidden or self._loss is not SQUARED):
             raise TypeError("Sparse X needs solver='adam'; use X.toarray() with solver='lbfgs'.")
-        hidden = tuple(int(size) for size in sizes)
-        if is_auto:
+        if isinstance(self.hidden_layer_sizes, str):
             goes_on = is_one_pass and hasattr(self, "_networks")
             before = self._networks[0].layers if goes_on else []
             hidden = tuple(len(b) for _, b in before[:-1]) or SIZES[solver]

@@ -182,7 +182,12 @@ def test_a_training_that_diverges_says_so_and_keeps_finite_weights(data):
 def test_dropout_per_layer_and_of_inputs(data):
     X, Y = data
     model = NetworkRegressor((8, 6), dropout_rate=(0.1, 0.2), input_dropout_rate=0.1, max_iter=5)
+    model.set_params(random_state=0)
     assert model.fit(X, Y).solver_ == "adam"
+    expected = model.predict(X)
+    sizes, rates = np.array([8, 6]), np.array([0.1, 0.2])
+    model.set_params(hidden_layer_sizes=sizes, dropout_rate=rates).fit(X, Y)
+    assert_array_equal(model.predict(X), expected)
     with pytest.raises(ValueError, match="solver='adam'"):
         model.set_params(solver="lbfgs").fit(X, Y)
     with pytest.raises(ValueError, match="dropout_rate must be in"):
