@@ -214,10 +214,10 @@ def page(results: dict) -> str:
             f"dropout at its default in ours: {ratios[0]:.2g} times as fast, at a lower loss, and "
             f"{ratios[1]:.2g} times in 15 epochs. Digits: mean over 20 random splits, at the "
             f"defaults, but 128 units for scikit-learn: {ratios[2]:.2g} times as fast. Ours were "
-            "chosen by five-fold cross-validation on three quarters of the rows of digits, breast "
-            "cancer, wine grades, cuts of diamonds, quarters of concrete and a simulated table: "
-            "the mean log loss fell from .577 to .533 (l2_lambda 3e-4 to 1e-3, 35 to 50 "
-            "iterations).",
+            "chosen by five-fold cross-validation on other tables (breast cancer, grades of wine, "
+            "cuts of diamonds, quarters of concrete, a simulated one): from 35 iterations at "
+            "l2_lambda 3e-4 to 50 at 1e-3 the mean log loss fell from .677 to .622, and the "
+            "accuracy rose from .760 to .771.",
         ]
     return "\n".join(lines) + "\n"
 

@@ -98,7 +98,7 @@ class NetworkClassifier(Classification, Ensemble):
         As in `NetworkRegressor`.
     l2_lambda : float, default=1e-3
         Strength of the L2 penalty on all weights but biases. This default and the 50 iterations
-        were chosen by cross-validation on the training rows of six tables.
+        were chosen by cross-validation on five tables.
     n_members : int, default=1
         Number of networks.
     warm_start : bool, default=False

@@ -146,7 +146,7 @@ LOG = Loss(
     log_loss,
     of_constant=lambda Y, s: float(entr(s @ Y).sum()),
     predict=partial(softmax, axis=1),
-    # Of 20 to 100, on training rows of six tables: the log loss falls no more, the time doubles.
+    # Twice as many lower the held-out log loss, over six tables, from .525 to .513 only.
     max_iter=50,
 )
 
