@@ -49,6 +49,15 @@ def test_intervals_are_those_of_cv_plus_drawn_towards_the_prediction(held):
         assert_allclose(ends[m], mean + ratio * (np.array([low, high]) - mean), rtol=1e-12)
 
 
+def test_intervals_of_one_round_of_folds_are_those_of_cv_plus(held):
+    once = HeldOut(held.Y, held.s, held.unseen[:3], held.predictions[:3])
+    members = np.random.default_rng(1).standard_normal((3, 4, 1))
+    fold = held.unseen[:3].argmax(axis=0)
+    R = np.abs(once.Y - once.mean)
+    high = np.sort(members[fold, :, 0] + R, axis=0)[int(np.ceil(0.8 * 31)) - 1]
+    assert_allclose(once.intervals(members, 0.8)[:, 1, 0], high, rtol=1e-12)
+
+
 def test_weights_are_repetitions(held):
     twice = [
         np.concatenate([array, array[:, :10]], axis=1) for array in (held.unseen, held.predictions)
