@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import log_loss
 
 BISECTIONS = 60  # halvings of the range that holds an end; float64 has 53 digits
 
@@ -61,9 +62,7 @@ class HeldOut:
     def log_loss(self) -> float:
         """Return the cross-entropy of the mean probabilities; `Y` is one-hot."""
         some = self.unseen.any(axis=0)
-        likelihood = np.einsum("nk,nk->n", self.mean[some], self.Y[some])
-        tiny = np.finfo(np.float64).tiny
-        return float(np.average(-np.log(np.maximum(likelihood, tiny)), weights=self.s[some]))
+        return log_loss(self.Y[some], self.mean[some], sample_weight=self.s[some])
 
     def intervals(self, members: NDArray, coverage: float) -> NDArray:
         """Return lower and upper ends (m, 2, k) at predictions (K, m, k) of the networks."""

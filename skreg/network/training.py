@@ -42,7 +42,7 @@ MEMORY = 10  # pairs by which L-BFGS approximates the Hessian
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 CONSTANT = 0.5  # share of Adam's steps before their length begins to fall
 AVERAGED = 0.1  # share of the steps, at the end, whose iterates are averaged
-DIVERGED = 10.0  # times the loss of the first epoch
+DIVERGED = 10.0  # times the loss of the first epoch, or of a constant
 
 
 class Rows(NamedTuple):
@@ -202,11 +202,11 @@ class Adam:
                 done += 1
                 if done > begin:
                     average += theta.vector
-            curve.append(loss)
+            curve.append(loss if np.all(np.isfinite(theta.vector)) else np.inf)
             _report(self.verbose, "epoch", curve)
-            if has_diverged(curve) or not np.all(np.isfinite(theta.vector)):
+            if has_diverged(curve):
                 theta.vector[:] = before
-                return [*curve, np.inf], state
+                return curve, state
         if not self.is_one_pass:
             is_zero = theta.weights == 0
             theta.vector[:] = average / (total - begin)
@@ -220,7 +220,7 @@ Trainer = LBFGS | Adam
 
 def has_diverged(curve: list[float]) -> bool:
     """Return whether the objective went out of bounds."""
-    return not curve[-1] <= DIVERGED * curve[0]
+    return not curve[-1] <= DIVERGED * curve[0] < np.inf
 
 
 def _step(theta: Parameters, slope: Parameters, state: AdamState, length: float, l1: float) -> None:
@@ -290,6 +290,7 @@ def train(
     sizes = X.shape[1], *objective.hidden, Y.shape[1]
     layers = list(before.layers) if before else random_layers(sizes, rng)
     is_exact = objective.loss is SQUARED and not trainer.is_one_pass
+    curve: list[float] = []
     network = Network(layers, scaling)
     if not is_linear(objective, trainer):
         is_eliminated = trainer.name == "lbfgs" and is_exact and not objective.l1
@@ -298,9 +299,10 @@ def train(
         dtype = np.float32 if objective.hidden or trainer.name == "adam" else np.float64
         theta = Parameters.of(layers[:n_trained], dtype)
         data = Rows(X.astype(dtype), Y.astype(dtype, order="F"), s.astype(dtype))
-        network.loss_curve, network.state = trainer.minimise(objective, theta, data, rng, state)
+        with np.errstate(over="ignore", invalid="ignore"):  # a divergence has a warning of its own
+            curve, network.state = trainer.minimise(objective, theta, data, rng, state)
         layers[:n_trained] = Parameters.of(theta.layers).layers
-        network.has_failed = has_diverged(network.loss_curve)
+        network.has_failed = has_diverged(curve)
     H = hidden_units(X, layers, objective.activation)
     rate, l1, l2 = objective.rates[-1], objective.l1, objective.l2
     if is_exact:
@@ -313,9 +315,12 @@ def train(
         objective.loss.evaluate(dense(H[part]), Y[part], s[part], rate / (1 - rate), top, unused)[0]
         for part in gen_batches(len(s), PART)
     )
-    network.loss = loss + objective.penalty(theta)
-    most = 1.01 * objective.loss.of_constant(Y, s) + LITTLE
-    network.has_failed |= not (trainer.is_one_pass or loss <= most)
+    network.loss, network.loss_curve = loss + objective.penalty(theta), curve
+    if not trainer.is_one_pass:
+        constant = objective.loss.of_constant(Y, s) + LITTLE
+        # The exact last layer may hide that the training before it came to nothing.
+        trained = curve[-1] - objective.penalty(theta) if curve else loss
+        network.has_failed |= not (loss <= 1.01 * constant and trained <= DIVERGED * constant)
     return network
 
 

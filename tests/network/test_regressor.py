@@ -169,11 +169,11 @@ def test_partial_fit_learns_from_batches(data):
     assert fitted.coefs_[0].shape == (2, 3, 10)  # it goes on with the network that there is
 
 
-def test_a_training_that_diverges_says_so_and_keeps_finite_weights(data):
+@pytest.mark.parametrize("length", [1e4, 1e30, 1e300])
+def test_a_training_that_diverges_says_so_and_keeps_finite_weights(data, length):
     X, Y = data
-    model = NetworkRegressor(
-        (10,), activation="relu", solver="adam", learning_rate_init=1e4, max_iter=30, random_state=0
-    )
+    model = NetworkRegressor((10,), activation="relu", solver="adam", learning_rate_init=length)
+    model.set_params(max_iter=30, batch_size=20, random_state=0)
     with pytest.warns(ConvergenceWarning, match="learning_rate_init"):
         model.fit(X, Y)
     assert np.all(np.isfinite(model.predict(X)))
