@@ -304,24 +304,32 @@ def train(
         layers[:n_trained] = Parameters.of(theta.layers).layers
         network.has_failed = has_diverged(curve)
     H = hidden_units(X, layers, objective.activation)
-    rate, l1, l2 = objective.rates[-1], objective.l1, objective.l2
     if is_exact:
-        linear = DropoutRegressor(rate, l1_lambda=l1, l2_lambda=l2, drop_to="zero")
-        linear.fit(H, Y, sample_weight=s)
+        linear = DropoutRegressor(
+            objective.rates[-1], l1_lambda=objective.l1, l2_lambda=objective.l2, drop_to="zero"
+        ).fit(H, Y, sample_weight=s)
         layers[-1], network.dual_gap = (linear.coef_.T, linear.intercept_), linear.dual_gap_
-    theta = Parameters.of(layers)
-    top, unused = theta.layers[-1], theta.like().layers[-1]
-    loss = sum(
-        objective.loss.evaluate(dense(H[part]), Y[part], s[part], rate / (1 - rate), top, unused)[0]
-        for part in gen_batches(len(s), PART)
-    )
-    network.loss, network.loss_curve = loss + objective.penalty(theta), curve
+    loss, penalty = _loss_and_penalty(objective, layers, H, Y, s)
+    network.loss, network.loss_curve = loss + penalty, curve
     if not trainer.is_one_pass:
         constant = objective.loss.of_constant(Y, s) + LITTLE
         # The exact last layer may hide that the training before it came to nothing.
-        trained = curve[-1] - objective.penalty(theta) if curve else loss
+        trained = curve[-1] - penalty if curve else loss
         network.has_failed |= not (loss <= 1.01 * constant and trained <= DIVERGED * constant)
     return network
+
+
+def _loss_and_penalty(
+    objective: Objective, layers: list[Layer], H: Any, Y: NDArray, s: NDArray
+) -> tuple[float, float]:
+    """Return the loss on top of the last hidden units H (n, H), and the penalty of all layers."""
+    theta = Parameters.of(layers)
+    rho, unused = objective.rates[-1] / (1 - objective.rates[-1]), theta.like().layers[-1]
+    loss = sum(
+        objective.loss.evaluate(dense(H[part]), Y[part], s[part], rho, theta.layers[-1], unused)[0]
+        for part in gen_batches(len(s), PART)
+    )
+    return loss, objective.penalty(theta)
 
 
 def _scales(X: Any, weights: NDArray, is_scaled: bool) -> tuple[NDArray, NDArray]:
