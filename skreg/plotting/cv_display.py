@@ -48,7 +48,7 @@ class CVDisplay:
     fill_between_ : matplotlib PolyCollection or None
         The band of one standard error, if it is known.
     chosen_lines_, chosen_names_ : list of matplotlib Line2D and of Annotation
-        The marked strengths, from strong to weak.
+        The marked strengths, from weak to strong.
     top_ax_ : matplotlib Axes or None
         The axes of the numbers on top, if there are any.
 
@@ -63,7 +63,7 @@ class CVDisplay:
     >>> X, y = load_diabetes(return_X_y=True)
     >>> display = CVDisplay.from_estimator(L1RegressorCV().fit(X, y))
     >>> [name.get_text() for name in display.chosen_names_]
-    ['1-SE', 'min']
+    ['min', '1-SE']
     """
 
     def __init__(
@@ -104,10 +104,9 @@ class CVDisplay:
         """
         from . import drawing
 
-        values = inputs.check_strengths(self.parameter, self.values, "values")
+        values, order = inputs.check_strengths(self.parameter, self.values, self.chosen)
         check_consistent_length(values, self.mean, self.se, self.n_nonzeros)
-        order = np.argsort(-values, kind="stable")
-        values, mean = values[order], np.asarray(self.mean, dtype=np.float64)[order]
+        mean = np.asarray(self.mean, dtype=np.float64)[order]
         ax = drawing.strength_axes(ax, self.parameter, values, self.chosen)
         finite = mean[np.isfinite(mean)]
         if 0 < LARGE_RATIO * finite.min(initial=np.inf) < finite.max(initial=0.0):
@@ -126,7 +125,7 @@ class CVDisplay:
         counts = np.zeros(len(values)) if self.n_nonzeros is None else np.asarray(self.n_nonzeros)
         self.top_ax_ = drawing.draw_counts(ax, values, counts[order])
         drawing.lines_that_fit(ax)
-        self.chosen_lines_, self.chosen_names_, _ = drawing.draw_marks(ax, self.chosen, chosen_kw)
+        self.chosen_lines_, self.chosen_names_ = drawing.draw_marks(ax, self.chosen, chosen_kw)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -161,23 +160,22 @@ class CVDisplay:
                 "estimator must be an L1RegressorCV, L2RegressorCV or DropoutRegressorCV, or a "
                 f"Pipeline that ends in one, not {type(cv).__name__}."
             )
-        parameter, values, chosen = inputs.grid_of(cv, None)
-        mean, se, name = _chosen_by(cv)
-        coefs = cv.coef_path_
-        coefs = coefs.reshape(len(coefs), -1, coefs.shape[-1])
+        path = inputs.path_of(cv)
+        mean, se, name = _scores_of(cv)
+        coefs = path.coefs.reshape(len(path.values), -1, path.coefs.shape[-1])
         display = cls(
-            parameter=parameter,
-            values=values,
+            parameter=path.parameter,
+            values=path.values,
             mean=mean,
             se=se,
             n_nonzeros=coefs.any(axis=1).sum(axis=1),  # features that any of the targets uses
-            chosen=chosen,
+            chosen=inputs.chosen_by(cv, None),
             score_name=name,
         )
         return display.plot(ax, **plot_options)
 
 
-def _chosen_by(cv: BaseCV) -> tuple[NDArray, NDArray | None, str]:
+def _scores_of(cv: BaseCV) -> tuple[NDArray, NDArray | None, str]:
     """Return the means (m,) that an estimator chose by, their standard errors, and their name."""
     if cv.criterion is not None:
         return cv.criterion_path_, None, cv.criterion.upper()

@@ -50,7 +50,7 @@ class RegularizationPathDisplay:
     other_lines_ : matplotlib LineCollection
         The other features, without those that are zero throughout.
     chosen_lines_, chosen_names_ : list of matplotlib Line2D and of Annotation
-        The marked strengths, from strong to weak.
+        The marked strengths, from weak to strong.
     knots_line_ : matplotlib Line2D or None
         The ticks at the knots.
     top_ax_ : matplotlib Axes or None
@@ -116,14 +116,13 @@ class RegularizationPathDisplay:
         from . import drawing
 
         check_scalar(n_labels, "n_labels", Integral, min_val=0)
-        values = inputs.check_strengths(self.parameter, self.values, "values")
+        values, order = inputs.check_strengths(self.parameter, self.values, self.chosen)
         coefs = check_array(self.coefs, dtype=np.float64, input_name="coefs")
+        check_consistent_length(values, coefs)
         names = self.feature_names
         names = [f"x{column}" for column in range(coefs.shape[1])] if names is None else names
-        check_consistent_length(values, coefs)
         check_consistent_length(coefs.T, names)
-        order = np.argsort(-values, kind="stable")
-        values, coefs, names = values[order], coefs[order], [str(name) for name in names]
+        coefs, names = coefs[order], [str(name) for name in names]
         if features is None:
             features = _largest(values, coefs, self.chosen)[:n_labels]
         columns = inputs.check_features(features, names)
@@ -131,20 +130,17 @@ class RegularizationPathDisplay:
         ax.set_ylabel("Coefficient")
         ax.plot(values[[0, -1]], [0, 0], color="black", linewidth=0.6)
         self.top_ax_ = drawing.draw_counts(ax, values, np.count_nonzero(coefs, axis=1))
-        room = max(drawing.lines_that_fit(ax) - len(self.chosen or {}), 1)
         # In the order of the columns, so that a feature looks alike in pictures of several paths.
-        columns = sorted(columns[:room])
+        columns = sorted(columns[: drawing.lines_that_fit(ax)])
         self.lines_, self.other_lines_ = drawing.draw_paths(ax, values, coefs, columns, line_kw)
         self.knots_line_ = None
         if plot_knots and self.knots is not None:
-            knots = inputs.check_strengths(self.parameter, self.knots, "knots")
+            knots = np.asarray(self.knots, dtype=np.float64)
             knots = knots[knots >= values[-1]]
             (self.knots_line_,) = ax.plot(knots, 0 * knots, "|", color=drawing.DARK_GREY, zorder=4)
             self.knots_line_.set(markersize=5, markeredgewidth=0.8)
-        self.names_ = drawing.write_names(ax, self.lines_, [names[column] for column in columns])
-        marks = drawing.draw_marks(ax, self.chosen, chosen_kw)
-        self.chosen_lines_, self.chosen_names_, top = marks
-        drawing.spread_names(ax, self.names_, top)
+        self.chosen_lines_, self.chosen_names_ = drawing.draw_marks(ax, self.chosen, chosen_kw)
+        self.names_ = drawing.name_ends(ax, self.lines_, [names[column] for column in columns])
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -235,8 +231,8 @@ class RegularizationPathDisplay:
 
         steps, model = inputs.split_pipeline(estimator)
         if isinstance(model, BaseCV):
-            parameter, values, own_chosen = inputs.grid_of(model, target)
-            coefs, knots, names = model.coef_path_, None, getattr(model, "feature_names_in_", None)
+            path = inputs.path_of(model)
+            own_chosen = inputs.chosen_by(model, target)
         elif not isinstance(model, BaseRegularized):
             raise TypeError(
                 "estimator must be one of skreg's regressors, or a Pipeline that ends in one, not "
@@ -247,23 +243,20 @@ class RegularizationPathDisplay:
         else:
             X = X if steps is None else steps.transform(X)
             path = regularization_path(model, X, y, values, n_values, eps, sample_weight)
-            parameter, values, coefs, knots = path.parameter, path.values, path.coefs, path.knots
-            names, own = path.feature_names, getattr(model, parameter)
-            is_on_path = np.ndim(own) == 0 and values[-1] <= own <= values[0]
+            own = getattr(model, path.parameter)
+            is_on_path = np.ndim(own) == 0 and path.values[-1] <= own <= path.values[0]
             own_chosen = {f"{own:.3g}": own} if is_on_path else {}
-        if steps is not None:
+        if steps is not None and feature_names is None:
             with suppress(AttributeError):  # a step does not name its features
-                names = steps.get_feature_names_out()
-        coefs, knots = inputs.one_target(coefs, knots, target)
-        display = cls(
-            parameter=parameter,
-            values=values,
-            coefs=coefs,
-            feature_names=names if feature_names is None else feature_names,
+                feature_names = steps.get_feature_names_out()
+        return cls.from_path(
+            path,
+            target=target,
+            feature_names=feature_names,
             chosen=own_chosen if chosen is None else chosen,
-            knots=knots,
+            ax=ax,
+            **plot_options,
         )
-        return display.plot(ax, **plot_options)
 
 
 def _largest(values: NDArray, coefs: NDArray, chosen: Mapping[str, float] | None) -> list[int]:

@@ -2,44 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_array, check_scalar
+from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from ..model_selection.cv import BaseCV
+from ..model_selection.grids import PARAMETERS
+from ..model_selection.path import RegularizationPath
 
-SCALES = {"l1_lambda": "log", "l2_lambda": "log", "dropout_rate": "logit"}
-"""The parameters of paths, and the matplotlib scales of their axes."""
 
-
-def check_strengths(parameter: str, values: ArrayLike, name: str) -> NDArray:
-    """Return values (m,) of the parameter as floats, in the order given."""
-    if parameter not in SCALES:
-        raise ValueError(f"parameter must be one of {list(SCALES)}; got {parameter!r}.")
-    checked = check_array(values, dtype=np.float64, ensure_2d=False, input_name=name)
-    limit = 1.0 if SCALES[parameter] == "logit" else np.inf
-    if checked.ndim != 1 or np.any((checked < 0) | (checked >= limit)):
-        raise ValueError(f"{name} must be a 1D array of numbers in [0, {limit:g}).")
-    return checked
+def check_strengths(
+    parameter: str, values: ArrayLike, chosen: Mapping[str, float] | None
+) -> tuple[NDArray, NDArray]:
+    """Return the values (m,) from strong to weak, and the order (m,) that sorts them."""
+    if parameter not in PARAMETERS:
+        raise ValueError(f"parameter must be one of {list(PARAMETERS)}; got {parameter!r}.")
+    PARAMETERS[parameter].checked(values, "values")
+    if chosen:
+        PARAMETERS[parameter].checked(list(chosen.values()), "chosen")
+    values = np.asarray(values, dtype=np.float64)
+    order = np.argsort(-values, kind="stable")
+    return values[order], order
 
 
 def check_features(features: int | str | Sequence[int | str], names: list[str]) -> list[int]:
     """Return the columns of features given by column or by name, each once."""
     columns: dict[int, None] = {}
-    for feature in [features] if isinstance(features, (str, int, np.integer)) else features:
-        column = names.index(str(feature)) if feature in names else feature
-        if not isinstance(column, (int, np.integer)) or not 0 <= column < len(names):
+    for feature in [features] if isinstance(features, str | Integral) else features:
+        column = names.index(feature) if feature in names else feature
+        if column not in range(len(names)):
             raise ValueError(
                 f"features contains {feature!r}, which is neither a feature's name nor a column "
                 f"from 0 to {len(names) - 1}."
             )
-        columns[int(column)] = None
+        columns[column] = None
     return list(columns)
 
 
@@ -63,20 +65,29 @@ def split_pipeline(estimator: BaseEstimator) -> tuple[Pipeline | None, BaseEstim
     return (estimator[:-1] if len(estimator) > 1 else None), estimator[-1]
 
 
-def grid_of(cv: BaseCV, target: int | None) -> tuple[str, NDArray, dict[str, float]]:
-    """Return the parameter that was chosen, the values (m,) tried, and the chosen ones by name.
-
-    Values that were chosen for each target are left out if `target` is None.
-    """
+def path_of(cv: BaseCV) -> RegularizationPath:
+    """Return the path of a fitted search, which keeps no gaps and no iterations: they are NaN."""
     check_is_fitted(cv)
-    parameter, grid = cv._regressor._path_parameter, cv._grid_parameter
+    values = getattr(cv, f"{cv._grid_parameter}_")
+    unknown, names = np.full(len(values), np.nan), getattr(cv, "feature_names_in_", None)
+    coefs, intercepts = cv.coef_path_, cv.intercept_path_
+    parameter = cv._regressor._path_parameter
+    return RegularizationPath(parameter, values, coefs, intercepts, unknown, unknown, names)
+
+
+def chosen_by(cv: BaseCV, target: int | None) -> dict[str, float]:
+    """Return the strengths that a fitted search chose, by name.
+
+    Those that were chosen for each target are left out if `target` is None.
+    """
+    grid = cv._grid_parameter[:-1]
     best = "best" if hasattr(cv, "score_path_") else "min"
-    attributes = {best: f"{grid[:-1]}_min_", "1-SE": f"{grid[:-1]}_1se_"}
+    attributes = {best: f"{grid}_min_", "1-SE": f"{grid}_1se_"}
     if cv.criterion is not None:
-        attributes = {cv.criterion.upper(): f"{parameter}_"}
+        attributes = {cv.criterion.upper(): f"{cv._regressor._path_parameter}_"}
     chosen = {}
-    for name, own in attributes.items():
-        values = np.ravel(getattr(cv, own, []))  # one, or one for each target
+    for name, attribute in attributes.items():
+        values = np.ravel(getattr(cv, attribute, []))  # one, or one for each target
         if len(values) == 1 or (len(values) and target is not None):
             chosen[name] = float(values[min(target or 0, len(values) - 1)])
-    return parameter, getattr(cv, f"{grid}_"), chosen
+    return chosen

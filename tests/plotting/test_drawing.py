@@ -58,6 +58,7 @@ def test_strengths_fall_evenly_by_their_logarithm_from_the_left(parameter, zero,
         ("l1_lambda", np.geomspace(20, 0.002, 9), ["0.01", "0.1", "1", "10"]),
         ("l1_lambda", [3, 2, 1, 0.4], ["0.5", "1", "2"]),
         ("l1_lambda", [10, 1, 0.1, 0], ["0", "0.1", "1", "10"]),
+        ("l1_lambda", [10, 1, 0.05, 0], ["0", "0.1", "1", "10"]),
         ("l2_lambda", [5e-7, 2e-7, 1e-7], ["1e-07", "2e-07", "5e-07"]),
         ("dropout_rate", [0.99, 0.5, 0.001], ["0.001", "0.01", "0.1", "0.5", "0.9", "0.99"]),
     ],
@@ -82,8 +83,8 @@ def test_ticks_appear_when_one_zooms_in(path_data):
 def test_values_that_coincide_share_one_mark(path_data):
     chosen = {"min": 0.1, "1-SE": 0.1, "mine": 1000.0}
     display = RegularizationPathDisplay(**path_data(), chosen=chosen).plot()
-    assert [name.get_text() for name in display.chosen_names_] == ["mine", "min = 1-SE"]
-    assert [line.get_xdata()[0] for line in display.chosen_lines_] == [1000.0, 0.1]
+    assert [name.get_text() for name in display.chosen_names_] == ["min = 1-SE", "mine"]
+    assert [line.get_xdata()[0] for line in display.chosen_lines_] == [0.1, 1000.0]
     assert display.ax_.get_xlim()[0] > 1000  # beyond the path, and in the picture
 
 
