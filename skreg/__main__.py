@@ -7,14 +7,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 import numpy as np
 
-from .cli import plot
-from .cli.cells import InputError
-from .cli.compare import Result, compare, load_builtin, spread
-from .cli.reading import Table, read_table
+from .cli.compare import InputError, Result, Table, compare, load_builtin, spread
 
 DESCRIPTION = """\
 Compare scikit-learn's LinearRegression, RidgeCV and LassoCV with L2RegressorCV, DropoutRegressorCV
@@ -46,20 +42,14 @@ LINE = "{:<18}  {:>16}  {:>17}  {:<22}  {:>9}  {:>8}"
 RIVALS = {"L1RegressorCV": "LassoCV", "L2RegressorCV": "RidgeCV", "DropoutRegressorCV": "RidgeCV"}
 
 
-class _Parser(argparse.ArgumentParser):
-    """An argument parser that reports wrong usage in one line, like every other mistake."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise the message instead of printing the usage before it."""
-        raise InputError(f"{message} (see --help)")
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with the arguments of argv and return its exit status."""
+    args = vars(_parser().parse_args(argv))
     try:
-        return _run(argv)
-    except InputError as error:
-        print("skreg:", " ".join(str(error).split()), file=sys.stderr)
+        _run(args.pop("csv"), args.pop("target"), args.pop("plot"), args)
+    except (InputError, ImportError) as error:
+        hint = "" if isinstance(error, InputError) else ": install skreg with '.[plot]'"
+        print("skreg:", " ".join(f"{error}{hint}".split()), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -67,58 +57,56 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader, such as head, has had enough; what is left to flush at exit goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    return 0
 
 
-def _run(argv: Sequence[str] | None) -> int:
-    """Parse the arguments, print the comparison and draw it where that is asked for."""
-    args = vars(_parser().parse_args(argv))
-    path, target, figure = (args.pop(name) for name in ("csv", "target", "plot"))
-    if figure is not None:
-        plot.check_writable(figure)
-    if path is None and (target or any(args.values())):
+def _run(path: str | None, target: str | None, figure: str | None, options: dict) -> None:
+    """Read the table, print the comparison on it, and draw it where that is asked for."""
+    if path is None and (target or any(options.values())):
         raise InputError("the options go with a CSV file: python -m skreg FILE --target COLUMN")
-    if path is not None and target is None:
+    if path is None:
+        table = load_builtin()
+    elif target is None:
         raise InputError(f"say which column to predict: python -m skreg {path} --target COLUMN")
-    table = load_builtin() if path is None else read_table(path, target, **args)
+    else:
+        from .cli.reading import read_table  # which needs pandas
+
+        table = read_table(path, target, **options)
+    if figure is not None:
+        from .cli import plot  # which needs matplotlib
+
+        plot.check_writable(figure)
     results = _print_comparison(table)
     if figure is not None:
         plot.save(figure, table, results)
         print(f"figure: {figure}", flush=True)
-    return 0
 
 
-def _parser() -> _Parser:
+def _parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = _Parser(
+    parser = argparse.ArgumentParser(
         prog="python -m skreg",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
-    parser.add_argument("csv", nargs="?", help="a CSV file (needs pandas); default: diabetes data")
-    parser.add_argument("--target", metavar="COLUMN", help="the column of numbers to predict")
-    parser.add_argument(
-        "--sep",
-        metavar="CHARACTER",
-        type=_separator,
-        help="what is between columns; also tab, space",
-    )
-    parser.add_argument("--decimal", metavar="MARK", choices=[".", ","], help=". or ,")
-    parser.add_argument("--encoding", metavar="NAME", help="such as cp1251 or mac_roman")
-    parser.add_argument(
-        "--drop",
-        metavar="COLUMN",
-        action="append",
-        default=[],
-        help="leave this column out (may be given several times)",
-    )
-    parser.add_argument(
-        "--plot",
-        metavar="FILE",
-        help="also draw the regularisation paths and the scores, e.g. out.png (needs matplotlib)",
-    )
+    add = parser.add_argument
+    add("csv", nargs="?", help="a CSV file (needs pandas); default: the diabetes data")
+    add("--target", metavar="COLUMN", help="the column of numbers to predict")
+    add("--sep", metavar="CHARACTER", type=_separator, help="between columns; also tab, space")
+    add("--decimal", choices=[".", ","], help="the decimal mark")
+    add("--encoding", metavar="NAME", help="such as cp1251 or mac_roman")
+    add("--drop", metavar="COLUMN", action="append", default=[], help="leave it out (repeatable)")
+    add("--plot", metavar="FILE", help="draw paths and scores, e.g. out.png (needs matplotlib)")
     return parser
+
+
+def _separator(text: str) -> str:
+    """Return the character that --sep names."""
+    character = {"tab": "\t", "space": " "}.get(text, text)
+    if len(character) != 1:
+        raise argparse.ArgumentTypeError("it is one character, or tab, or space")
+    return character
 
 
 def _print_comparison(table: Table) -> list[Result]:
@@ -129,7 +117,8 @@ def _print_comparison(table: Table) -> list[Result]:
     print(LINE.format("model", "R2", "RMSE", "strength", "nonzero", "search s"))
     for result in results:
         strength = f"{result.parameter}={result.strength:.3g}" if result.parameter else "-"
-        nonzero = f"{np.count_nonzero(result.coef)}/{len(result.coef)}"
+        coef = result.search.coef_
+        nonzero = f"{np.count_nonzero(coef)}/{len(coef)}"
         row = spread(result.r2), spread(result.rmse), strength + "*" * result.at_edge, nonzero
         print(LINE.format(result.name, *row, f"{result.seconds:.3f}"))
     print("+-: sd over 5 outer folds; strength, nonzero: of all rows; *: end of the grid")
@@ -141,14 +130,6 @@ def _print_comparison(table: Table) -> list[Result]:
         if result.unconverged:
             print(f"{result.name}: fits that stopped before convergence: {result.unconverged}")
     return results
-
-
-def _separator(text: str) -> str:
-    """Return the character that --sep names."""
-    text = {"tab": "\t", "\\t": "\t", "space": " "}.get(text, text)
-    if len(text) != 1:
-        raise argparse.ArgumentTypeError("it is one character, or tab, or space")
-    return text
 
 
 if __name__ == "__main__":

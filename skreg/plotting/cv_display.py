@@ -19,8 +19,7 @@ class CVDisplay:
 
     Strengths run along the same axis as in :class:`RegularizationPathDisplay`. The band reaches one
     standard error of the mean to both sides. Errors that differ by more than a factor of 10 are
-    drawn on a logarithmic axis. On top stands the number of nonzero coefficients of the fits to all
-    data, if it changes.
+    drawn on a logarithmic axis. On top stands the number of nonzero coefficients, if it changes.
 
     Parameters
     ----------
@@ -35,26 +34,24 @@ class CVDisplay:
     n_nonzeros : array-like of shape (n_values,), default=None
         The number of nonzero coefficients at each strength. None: it is not shown.
     chosen : dict of str to float, default=None
-        Strengths to mark by vertical lines under these names.
+        Strengths to mark by vertical lines, and their names in the legend.
     score_name : str, default="Mean squared error"
         The label of the y axis.
 
     Attributes
     ----------
-    ax_, figure_ : matplotlib Axes and Figure
-        Where the curve is drawn.
+    ax_, figure_, top_ax_ : matplotlib Axes, Figure, and Axes or None
+        Where the curve is drawn, and the axis of the numbers on top.
     line_ : matplotlib Line2D
         The mean.
     fill_between_ : matplotlib PolyCollection or None
         The band of one standard error, if it is known.
-    chosen_lines_, chosen_names_ : list of matplotlib Line2D and of Annotation
-        The marked strengths, from weak to strong.
-    top_ax_ : matplotlib Axes or None
-        The axes of the numbers on top, if there are any.
+    chosen_lines_ : list of matplotlib Line2D
+        The marked strengths, from weak to strong, with the labels in the legend.
 
     See Also
     --------
-    RegularizationPathDisplay : The coefficients along the path.
+    RegularizationPathDisplay
 
     Examples
     --------
@@ -62,8 +59,8 @@ class CVDisplay:
     >>> from skreg import CVDisplay, L1RegressorCV
     >>> X, y = load_diabetes(return_X_y=True)
     >>> display = CVDisplay.from_estimator(L1RegressorCV().fit(X, y))
-    >>> [name.get_text() for name in display.chosen_names_]
-    ['min', '1-SE']
+    >>> [line.get_label() for line in display.chosen_lines_]
+    ['min: 0.00379', '1-SE: 0.187']
     """
 
     def __init__(
@@ -77,15 +74,13 @@ class CVDisplay:
         self.chosen = chosen
         self.score_name = score_name
 
-    def plot(self, ax=None, *, score_name=None, line_kw=None, fill_between_kw=None, chosen_kw=None):
+    def plot(self, ax=None, *, line_kw=None, fill_between_kw=None, chosen_kw=None):
         """Draw the mean error, its band and the chosen strengths.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             The axes to draw on. None: those of a new figure.
-        score_name : str, default=None
-            The label of the y axis. None: that of the constructor.
         line_kw, fill_between_kw, chosen_kw : dict, default=None
             Properties of the mean (`matplotlib.lines.Line2D`), of the band
             (`matplotlib.collections.PolyCollection`) and of the vertical lines.
@@ -115,7 +110,7 @@ class CVDisplay:
         color, marker = drawing.COLORS[0], "." if len(values) <= FEW else ""
         (self.line_,) = ax.plot(values, mean, color=color, marker=marker, linewidth=1.6, zorder=3)
         self.line_.set(**(line_kw or {}))
-        label, self.fill_between_ = self.score_name if score_name is None else score_name, None
+        label, self.fill_between_ = self.score_name, None
         if self.se is not None:
             label, se = f"{label}\nmean \u00b1 standard error", np.asarray(self.se)[order]
             self.fill_between_ = ax.fill_between(values, mean - se, mean + se, color=color)
@@ -124,8 +119,7 @@ class CVDisplay:
         ax.set_ylabel(label)
         counts = np.zeros(len(values)) if self.n_nonzeros is None else np.asarray(self.n_nonzeros)
         self.top_ax_ = drawing.draw_counts(ax, values, counts[order])
-        drawing.lines_that_fit(ax)
-        self.chosen_lines_, self.chosen_names_ = drawing.draw_marks(ax, self.chosen, chosen_kw)
+        self.chosen_lines_ = drawing.draw_marks(ax, self.chosen, chosen_kw)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

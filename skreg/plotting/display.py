@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 from numbers import Integral
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils import check_array, check_consistent_length, check_scalar
 
 from ..linear.base import BaseRegularized
@@ -37,29 +35,26 @@ class RegularizationPathDisplay:
     feature_names : array-like of shape (n_features,), default=None
         The names of the features. None: "x0", "x1", ...
     chosen : dict of str to float, default=None
-        Strengths to mark by vertical lines under these names.
+        Strengths to mark by vertical lines, and their names in the legend.
     knots : array-like of shape (n_knots,), default=None
         Strengths at which a feature enters or leaves. None if they are not known.
 
     Attributes
     ----------
-    ax_, figure_ : matplotlib Axes and Figure
-        Where the path is drawn.
+    ax_, figure_, top_ax_ : matplotlib Axes, Figure, and Axes or None
+        Where the path is drawn, and the axis of the numbers on top.
     lines_, names_ : list of matplotlib Line2D and of Annotation
         The named features, in the order of the columns.
     other_lines_ : matplotlib LineCollection
         The other features, without those that are zero throughout.
-    chosen_lines_, chosen_names_ : list of matplotlib Line2D and of Annotation
-        The marked strengths, from weak to strong.
+    chosen_lines_ : list of matplotlib Line2D
+        The marked strengths, from weak to strong, with the labels in the legend.
     knots_line_ : matplotlib Line2D or None
         The ticks at the knots.
-    top_ax_ : matplotlib Axes or None
-        The axes of the numbers on top; None if all are the same.
 
     See Also
     --------
-    regularization_path : Computes a path.
-    CVDisplay : The error along a path.
+    regularization_path, CVDisplay
 
     Examples
     --------
@@ -91,11 +86,10 @@ class RegularizationPathDisplay:
             The axes to draw on. None: those of a new figure.
         features : int, str or array-like of them, default=None
             The features to draw in colour and name, by column or by name, as far as there is room.
-            None: the largest `n_labels`.
         n_labels : int, default=10
-            How many of the largest features to draw in colour and name, as far as there is room:
-            those with the largest absolute coefficients at the weakest of the chosen strengths
-            and, if these are 0 or no strength is chosen, anywhere on the path.
+            How many to name if `features` is None: those with the largest absolute coefficients at
+            the weakest of the chosen strengths and, where these are 0 or nothing is chosen,
+            anywhere on the path.
         plot_knots : bool, default=True
             Whether to mark the knots, if they are known.
         line_kw, chosen_kw : dict, default=None
@@ -119,13 +113,19 @@ class RegularizationPathDisplay:
         values, order = inputs.check_strengths(self.parameter, self.values, self.chosen)
         coefs = check_array(self.coefs, dtype=np.float64, input_name="coefs")
         check_consistent_length(values, coefs)
+        coefs = coefs[order]
         names = self.feature_names
         names = [f"x{column}" for column in range(coefs.shape[1])] if names is None else names
         check_consistent_length(coefs.T, names)
-        coefs, names = coefs[order], [str(name) for name in names]
+        names = [str(name) for name in names]
         if features is None:
-            features = _largest(values, coefs, self.chosen)[:n_labels]
+            anywhere = there = np.abs(coefs).max(axis=0)
+            if self.chosen:
+                weakest = np.argmin(np.abs(values - min(self.chosen.values())))
+                there = np.abs(coefs[weakest])
+            features = np.lexsort([-anywhere, -there])[:n_labels]
         columns = inputs.check_features(features, names)
+
         ax = drawing.strength_axes(ax, self.parameter, values, self.chosen)
         ax.set_ylabel("Coefficient")
         ax.plot(values[[0, -1]], [0, 0], color="black", linewidth=0.6)
@@ -139,7 +139,7 @@ class RegularizationPathDisplay:
             knots = knots[knots >= values[-1]]
             (self.knots_line_,) = ax.plot(knots, 0 * knots, "|", color=drawing.DARK_GREY, zorder=4)
             self.knots_line_.set(markersize=5, markeredgewidth=0.8)
-        self.chosen_lines_, self.chosen_names_ = drawing.draw_marks(ax, self.chosen, chosen_kw)
+        self.chosen_lines_ = drawing.draw_marks(ax, self.chosen, chosen_kw)
         self.names_ = drawing.name_ends(ax, self.lines_, [names[column] for column in columns])
         self.ax_, self.figure_ = ax, ax.figure
         return self
@@ -193,7 +193,6 @@ class RegularizationPathDisplay:
         target=None,
         feature_names=None,
         chosen=None,
-        ax=None,
         **plot_options,
     ):
         """Draw the path of a cross-validated estimator, or compute that of a regressor and draw it.
@@ -207,13 +206,11 @@ class RegularizationPathDisplay:
         X, y, sample_weight, values, n_values, eps : optional
             See :func:`regularization_path`. A regressor requires X and y; a cross-validated
             estimator ignores all of these.
-        target : int, default=None
-            The target to draw, counted from 0. Required if there are several.
+        target, **plot_options : optional
+            See :meth:`from_path` and :meth:`plot`, also for the errors raised.
         feature_names, chosen : optional
             See the class. None: the names that the estimator saw; the strengths that
             cross-validation chose, or the regressor's own strength if it lies on the path.
-        ax, **plot_options : optional
-            See :meth:`plot`, also for the errors raised.
 
         Returns
         -------
@@ -245,23 +242,11 @@ class RegularizationPathDisplay:
             path = regularization_path(model, X, y, values, n_values, eps, sample_weight)
             own = getattr(model, path.parameter)
             is_on_path = np.ndim(own) == 0 and path.values[-1] <= own <= path.values[0]
-            own_chosen = {f"{own:.3g}": own} if is_on_path else {}
+            own_chosen = {path.parameter: own} if is_on_path else {}
         if steps is not None and feature_names is None:
             with suppress(AttributeError):  # a step does not name its features
                 feature_names = steps.get_feature_names_out()
+        chosen = own_chosen if chosen is None else chosen
         return cls.from_path(
-            path,
-            target=target,
-            feature_names=feature_names,
-            chosen=own_chosen if chosen is None else chosen,
-            ax=ax,
-            **plot_options,
+            path, target=target, feature_names=feature_names, chosen=chosen, **plot_options
         )
-
-
-def _largest(values: NDArray, coefs: NDArray, chosen: Mapping[str, float] | None) -> list[int]:
-    """Return the features (p,), that with the largest coef (m, p) at the weakest mark first."""
-    anywhere = there = np.abs(coefs).max(axis=0)
-    if chosen:
-        there = np.abs(coefs[np.argmin(np.abs(values - min(chosen.values())))])
-    return np.lexsort([-anywhere, -there]).tolist()

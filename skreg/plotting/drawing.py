@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import cycle
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,27 +110,18 @@ def draw_paths(
     return lines, rest
 
 
-def draw_marks(
-    ax: Axes, chosen: Mapping[str, float] | None, given: Mapping | None
-) -> tuple[list[Line2D], list[Annotation]]:
-    """Draw a line at each chosen value, and its name in a row of its own above all curves."""
-    names: dict[float, str] = {}
+def draw_marks(ax: Axes, chosen: Mapping[str, float] | None, given: Mapping | None) -> list[Line2D]:
+    """Draw a line at each of the chosen values, which a legend names."""
+    names: dict[float, list[str]] = {}
     for name, value in (chosen or {}).items():
-        names[value] = f"{names[value]} = {name}" if value in names else str(name)
-    make_room(ax, top=PAD * bool(names) + LINE * len(names))
-    frame, lines, texts = ax.get_xaxis_transform(), [], []
-    for row, value in enumerate(sorted(names)):
-        style = ("--", ":", "-.")[row % 3]
+        names.setdefault(value, []).append(str(name))
+    lines = []
+    for value, style in zip(sorted(names), cycle(("--", ":", "-.")), strict=False):
         lines.append(ax.axvline(value, color=DARK_GREY, linestyle=style, linewidth=1, zorder=2))
-        lines[-1].set(**(given or {}))
-        is_right = frame.transform((value, 0))[0] > ax.bbox.x0 + ax.bbox.width / 2
-        offset, side = (-PAD, "right") if is_right else (PAD, "left")  # towards the middle
-        text = ax.annotate(names[value], (value, 1), (offset, -PAD - row * LINE), frame)
-        text.set(anncoords="offset points", ha=side, va="top", fontsize="small", color=DARK_GREY)
-        text.set_bbox({"facecolor": ax.get_facecolor(), "edgecolor": "none", "pad": 1})
-        text.set_parse_math(False)
-        texts.append(text)
-    return lines, texts
+        lines[-1].set(label=f"{' = '.join(names[value])}: {value:.3g}", **(given or {}))
+    if lines:
+        ax.legend(handles=lines, loc="best", fontsize="small", labelcolor=DARK_GREY)
+    return lines
 
 
 def name_ends(ax: Axes, lines: Sequence[Line2D], names: Sequence[str]) -> list[Annotation]:
@@ -144,23 +136,17 @@ def name_ends(ax: Axes, lines: Sequence[Line2D], names: Sequence[str]) -> list[A
         text.set(color=color, va="center", fontsize="small", parse_math=False)
         texts.append(text)
     if texts:
+        ax.autoscale_view()  # which matplotlib puts off until the limits are asked for
         widest = max(Text.get_window_extent(text).width for text in texts)  # without the arrow
-        make_room(ax, right=widest * points + LEADER + PAD)
-        ends = ax.transData.transform([text.xy for text in texts])[:, 1] * points
-        low, high = np.array(ax.bbox.intervaly) * points
-        for text, moved, end in zip(
-            texts, apart(ends, LINE, low + PAD, high - PAD), ends, strict=True
-        ):
-            text.set_position((LEADER, moved - end))
+        free = (widest + (LEADER + PAD) / points) / ax.bbox.width
+        end = ax.bbox.x0 + ax.bbox.width / (1 - free), ax.bbox.y0
+        ax.set_xlim(right=ax.transData.inverted().transform(end)[0])
+        heights = ax.transData.transform([text.xy for text in texts])[:, 1] * points
+        low, high = ax.bbox.intervaly * points
+        shifts = apart(heights, LINE, low + PAD, high - PAD) - heights
+        for text, shift in zip(texts, shifts, strict=True):
+            text.set_position((LEADER, shift))
     return texts
-
-
-def make_room(ax: Axes, right: float = 0.0, top: float = 0.0) -> None:
-    """Extend the axes' limits so that as many points are free at the right and at the top."""
-    ax.autoscale_view()  # which matplotlib puts off until the limits are asked for
-    share = np.array([right, top]) * ax.figure.dpi / 72 / ax.bbox.size
-    x, y = ax.transData.inverted().transform(ax.bbox.p0 + ax.bbox.size / (1 - share))
-    ax.set(xlim=(ax.get_xlim()[0], x), ylim=(ax.get_ylim()[0], y))
 
 
 def apart(centres: NDArray, gap: float, low: float, high: float) -> NDArray:

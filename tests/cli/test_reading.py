@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from skreg.cli.cells import InputError
-from skreg.cli.reading import read_table
+from skreg.cli.reading import InputError, read_table
 
 pd = pytest.importorskip("pandas")
 
