@@ -55,37 +55,20 @@ class Table:
 
 @dataclass(frozen=True)
 class Result:
-    """A row of the comparison: r2 and rmse (folds,), and the search of all rows.
+    """A row of the comparison: r2 and rmse (folds,), and what the search of all rows has found.
 
     `seconds` is the median time of the searches, those of the folds and that of all rows.
     """
 
-    search: BaseEstimator
+    name: str
     r2: np.ndarray
     rmse: np.ndarray
     seconds: float
     unconverged: int
-
-    @property
-    def name(self) -> str:
-        """The name in the table."""
-        return type(self.search).__name__
-
-    @property
-    def strength(self) -> float:
-        """The strength that all rows have chosen, NaN of a model that has none."""
-        return getattr(self.search, f"{self.parameter}_", math.nan)
-
-    @property
-    def parameter(self) -> str:
-        """The parameter that is chosen, "" if none is."""
-        return CHOICES.get(self.name, ("", ""))[0]
-
-    @property
-    def at_edge(self) -> bool:
-        """Whether the strength is the weakest or the strongest of those tried."""
-        grid = getattr(self.search, CHOICES[self.name][1]) if self.parameter else [0.0]
-        return self.strength in (min(grid), max(grid))
+    coef: np.ndarray
+    parameter: str = ""
+    strength: float = math.nan
+    at_edge: bool = False
 
 
 def load_builtin() -> Table:
@@ -117,15 +100,21 @@ def compare(table: Table) -> list[Result]:
             seconds, unconverged = _timed_fit(search, X, y)
             guess = search.predict(X_test)
             scores = r2_score(y_test, guess), root_mean_squared_error(y_test, guess)
-            runs.setdefault(type(search).__name__, []).append(
-                (*scores, seconds, unconverged, search)
-            )
-    results = []
-    for runs_of_one in runs.values():
-        r2, rmse, seconds, unconverged, fitted = zip(*runs_of_one, strict=True)
-        scores = np.array(r2[:-1]), np.array(rmse[:-1])  # the last run is that of all rows
-        results.append(Result(fitted[-1], *scores, float(np.median(seconds)), sum(unconverged)))
-    return results
+            run = *scores, seconds, unconverged, search
+            runs.setdefault(type(search).__name__, []).append(run)
+    return [_result(name, runs_of_one) for name, runs_of_one in runs.items()]
+
+
+def _result(name: str, runs: list[tuple]) -> Result:
+    """Return the row of a model; the last run is that of all rows, the others have scores."""
+    r2, rmse, seconds, unconverged, searches = zip(*runs, strict=True)
+    scores = np.array(r2[:-1]), np.array(rmse[:-1])
+    found = *scores, float(np.median(seconds)), sum(unconverged), searches[-1].coef_
+    if name not in CHOICES:
+        return Result(name, *found)
+    parameter, grid = CHOICES[name]
+    strength, tried = getattr(searches[-1], f"{parameter}_"), getattr(searches[-1], grid)
+    return Result(name, *found, parameter, strength, strength in (min(tried), max(tried)))
 
 
 def _timed_fit(search: BaseEstimator, X: np.ndarray, y: np.ndarray) -> tuple[float, int]:

@@ -20,7 +20,7 @@ from typing import IO
 
 import numpy as np
 import pandas as pd
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -29,7 +29,7 @@ from .compare import InputError, Table
 
 OPENERS: dict[str, Callable[..., IO[str]]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 ENCODINGS = ["utf-8-sig", "utf-16", "cp1252"]  # the second one only fits a file that says so
-SEPARATORS = ",;\t| "
+SEPARATORS = {",": ",", ";": ";", "tab": "\t", "|": "|", "space": " "}
 SAMPLE = 1000  # rows that say what the decimal mark is
 NUMBER = (  # with commas or spaces before groups of three digits, and the unit before or after it
     r"^([-+\u2212]?[$€£¥]? ?(?:(?:[1-9]\d{0,2}(?:[,\s'\u2019]\d{3})+|\d+)(?:\.\d*)?|\.\d+)"
@@ -84,8 +84,8 @@ def read_table(
     if not X:
         raise InputError(f"{path} has no feature: no column but {target!r} to learn from")
 
-    by, width = {"\t": "tabs", " ": "spaces"}.get(sep, repr(sep)), max(map(len, map(_short, names)))
-    report = [f"{Path(path).name}: {encoding}, columns between {by}, decimal mark {decimal!r}"]
+    width = max(len(_short(name)) for name in names)
+    report = [f"{Path(path).name}: {encoding}, separator {sep!r}, decimal mark {decimal!r}"]
     report += [f"  {_short(name):<{width}}  {said[name]}" for name in names]
     frame = pd.DataFrame(X)
     prepare = _preparation(frame)
@@ -112,11 +112,11 @@ def read_text(path: str, encoding: str | None) -> tuple[str, str]:
 def split(path: str, text: str, sep: str | None, target: str) -> tuple[pd.DataFrame, str]:
     """Return the cells (rows, columns), and the separator under which the target is a name."""
     if text.startswith("sep="):  # the line by which Excel says its separator
-        first, _, text = text.partition("\n")
-        sep = sep or first[4:]
+        text = text.partition("\n")[2]
     header, headers = text.lstrip("\n").partition("\n")[0], {}
-    for guess in sep or SEPARATORS:
-        names = next(csv.reader([header], delimiter=guess, skipinitialspace=True), [])
+    for guess in [sep] if sep else SEPARATORS:
+        reader = csv.reader([header], delimiter=SEPARATORS[guess], skipinitialspace=True)
+        names = next(reader, [])
         headers[guess] = [name.strip() for name in names if name]
     widest = max(headers, key=lambda guess: len(headers[guess]))
     sep = next((guess for guess in headers if target in headers[guess]), widest)
@@ -128,7 +128,7 @@ def split(path: str, text: str, sep: str | None, target: str) -> tuple[pd.DataFr
             warnings.simplefilter("error", pd.errors.ParserWarning)
             cells = pd.read_csv(
                 io.StringIO(text),
-                sep=r"\s+" if sep == " " else sep,
+                sep=r"\s+" if sep == "space" else SEPARATORS[sep],
                 skipinitialspace=True,
                 index_col=False,
                 dtype=str,
@@ -175,9 +175,7 @@ def decimal_mark(cells: pd.DataFrame, sep: str) -> str:
     if n_point == n_comma and sep != "," and not point.equals(comma):
         name = next(name for name in few if not point[name].equals(comma[name]))
         cell = few[name][point[name] != comma[name]].iloc[0]
-        raise InputError(
-            f"{cell!r} in {name!r} has decimals or thousands: say --decimal . or --decimal ,"
-        )
+        raise InputError(f"is {cell!r} in {name!r} a fraction? say --decimal . or --decimal ,")
     return "," if n_comma > n_point else "."
 
 
@@ -231,10 +229,6 @@ def _preparation(X: pd.DataFrame) -> ColumnTransformer:
             f"{column}={'(rare)' if level == 'infrequent_sklearn' else level}"
         ),
     )
-    return ColumnTransformer(
-        [
-            ("number", make_pipeline(imputer, StandardScaler()), X.columns[is_number]),
-            ("category", encoder, X.columns[~is_number]),
-        ],
-        verbose_feature_names_out=False,
-    )
+    scaled = make_pipeline(imputer, StandardScaler()), X.columns[is_number]
+    categories = encoder, X.columns[~is_number]
+    return make_column_transformer(scaled, categories, verbose_feature_names_out=False)

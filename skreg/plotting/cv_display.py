@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length
 
 from ..model_selection.cv import BaseCV
-from . import inputs
+from .display import check_strengths, chosen_by, path_of
 
 MSE = "Mean squared error"
 LARGE_RATIO = 10.0  # between two errors; above it, they are drawn on a logarithmic axis
@@ -49,10 +50,6 @@ class CVDisplay:
     chosen_lines_ : list of matplotlib Line2D
         The marked strengths, from weak to strong, with the labels in the legend.
 
-    See Also
-    --------
-    RegularizationPathDisplay
-
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes
@@ -74,16 +71,16 @@ class CVDisplay:
         self.chosen = chosen
         self.score_name = score_name
 
-    def plot(self, ax=None, *, line_kw=None, fill_between_kw=None, chosen_kw=None):
+    def plot(self, ax=None, *, line_kw=None, fill_between_kw=None):
         """Draw the mean error, its band and the chosen strengths.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             The axes to draw on. None: those of a new figure.
-        line_kw, fill_between_kw, chosen_kw : dict, default=None
-            Properties of the mean (`matplotlib.lines.Line2D`), of the band
-            (`matplotlib.collections.PolyCollection`) and of the vertical lines.
+        line_kw, fill_between_kw : dict, default=None
+            Properties of the mean (`matplotlib.lines.Line2D`) and of the band
+            (`matplotlib.collections.PolyCollection`).
 
         Returns
         -------
@@ -92,14 +89,12 @@ class CVDisplay:
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
         ValueError
             If lengths do not agree, or a value is not possible.
         """
         from . import drawing
 
-        values, order = inputs.check_strengths(self.parameter, self.values, self.chosen)
+        values, order = check_strengths(self.parameter, self.values, self.chosen)
         check_consistent_length(values, self.mean, self.se, self.n_nonzeros)
         mean = np.asarray(self.mean, dtype=np.float64)[order]
         ax = drawing.strength_axes(ax, self.parameter, values, self.chosen)
@@ -119,7 +114,7 @@ class CVDisplay:
         ax.set_ylabel(label)
         counts = np.zeros(len(values)) if self.n_nonzeros is None else np.asarray(self.n_nonzeros)
         self.top_ax_ = drawing.draw_counts(ax, values, counts[order])
-        self.chosen_lines_ = drawing.draw_marks(ax, self.chosen, chosen_kw)
+        self.chosen_lines_ = drawing.draw_marks(ax, self.chosen)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -148,13 +143,13 @@ class CVDisplay:
         NotFittedError
             If it is not fitted.
         """
-        _, cv = inputs.split_pipeline(estimator)
+        cv = estimator[-1] if isinstance(estimator, Pipeline) else estimator
         if not isinstance(cv, BaseCV):
             raise TypeError(
                 "estimator must be an L1RegressorCV, L2RegressorCV or DropoutRegressorCV, or a "
                 f"Pipeline that ends in one, not {type(cv).__name__}."
             )
-        path = inputs.path_of(cv)
+        path = path_of(cv)
         mean, se, name = _scores_of(cv)
         coefs = path.coefs.reshape(len(path.values), -1, path.coefs.shape[-1])
         display = cls(
@@ -163,7 +158,7 @@ class CVDisplay:
             mean=mean,
             se=se,
             n_nonzeros=coefs.any(axis=1).sum(axis=1),  # features that any of the targets uses
-            chosen=inputs.chosen_by(cv, None),
+            chosen=chosen_by(cv, None),
             score_name=name,
         )
         return display.plot(ax, **plot_options)

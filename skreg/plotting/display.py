@@ -1,17 +1,24 @@
-"""`RegularizationPathDisplay`: the coefficients along a path of strengths."""
+"""`RegularizationPathDisplay`: the coefficients along a path of strengths.
+
+Below it is what both displays check of their arguments, and read off estimators.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from numbers import Integral
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_consistent_length, check_scalar
+from sklearn.utils.validation import check_is_fitted
 
 from ..linear.base import BaseRegularized
 from ..model_selection.cv import BaseCV
+from ..model_selection.grids import PARAMETERS
 from ..model_selection.path import RegularizationPath, regularization_path
-from . import inputs
 
 
 class RegularizationPathDisplay:
@@ -52,10 +59,6 @@ class RegularizationPathDisplay:
     knots_line_ : matplotlib Line2D or None
         The ticks at the knots.
 
-    See Also
-    --------
-    regularization_path, CVDisplay
-
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes
@@ -75,9 +78,7 @@ class RegularizationPathDisplay:
         self.chosen = chosen
         self.knots = knots
 
-    def plot(
-        self, ax=None, *, features=None, n_labels=10, plot_knots=True, line_kw=None, chosen_kw=None
-    ):
+    def plot(self, ax=None, *, features=None, n_labels=10, plot_knots=True, line_kw=None):
         """Draw the path.
 
         Parameters
@@ -92,8 +93,8 @@ class RegularizationPathDisplay:
             anywhere on the path.
         plot_knots : bool, default=True
             Whether to mark the knots, if they are known.
-        line_kw, chosen_kw : dict, default=None
-            Properties of the coloured and of the vertical lines, see `matplotlib.lines.Line2D`.
+        line_kw : dict, default=None
+            Properties of the coloured lines, see `matplotlib.lines.Line2D`.
 
         Returns
         -------
@@ -102,15 +103,13 @@ class RegularizationPathDisplay:
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
         ValueError
             If shapes do not agree, or a value or a feature is not possible.
         """
         from . import drawing
 
         check_scalar(n_labels, "n_labels", Integral, min_val=0)
-        values, order = inputs.check_strengths(self.parameter, self.values, self.chosen)
+        values, order = check_strengths(self.parameter, self.values, self.chosen)
         coefs = check_array(self.coefs, dtype=np.float64, input_name="coefs")
         check_consistent_length(values, coefs)
         coefs = coefs[order]
@@ -124,7 +123,7 @@ class RegularizationPathDisplay:
                 weakest = np.argmin(np.abs(values - min(self.chosen.values())))
                 there = np.abs(coefs[weakest])
             features = np.lexsort([-anywhere, -there])[:n_labels]
-        columns = inputs.check_features(features, names)
+        columns = check_features(features, names)
 
         ax = drawing.strength_axes(ax, self.parameter, values, self.chosen)
         ax.set_ylabel("Coefficient")
@@ -139,7 +138,7 @@ class RegularizationPathDisplay:
             knots = knots[knots >= values[-1]]
             (self.knots_line_,) = ax.plot(knots, 0 * knots, "|", color=drawing.DARK_GREY, zorder=4)
             self.knots_line_.set(markersize=5, markeredgewidth=0.8)
-        self.chosen_lines_ = drawing.draw_marks(ax, self.chosen, chosen_kw)
+        self.chosen_lines_ = drawing.draw_marks(ax, self.chosen, 1 - drawing.NAMES_MOST)
         self.names_ = drawing.name_ends(ax, self.lines_, [names[column] for column in columns])
         self.ax_, self.figure_ = ax, ax.figure
         return self
@@ -168,7 +167,7 @@ class RegularizationPathDisplay:
         """
         if not isinstance(path, RegularizationPath):
             raise TypeError(f"path must be a RegularizationPath, not {type(path).__name__}.")
-        coefs, knots = inputs.one_target(path.coefs, path.knots, target)
+        coefs, knots = one_target(path.coefs, path.knots, target)
         display = cls(
             parameter=path.parameter,
             values=path.values,
@@ -226,10 +225,12 @@ class RegularizationPathDisplay:
         """
         from . import drawing  # noqa: F401  (an absent matplotlib is noticed before any work)
 
-        steps, model = inputs.split_pipeline(estimator)
+        steps, model = None, estimator
+        if isinstance(estimator, Pipeline):
+            steps, model = (estimator[:-1] if len(estimator) > 1 else None), estimator[-1]
         if isinstance(model, BaseCV):
-            path = inputs.path_of(model)
-            own_chosen = inputs.chosen_by(model, target)
+            path = path_of(model)
+            own_chosen = chosen_by(model, target)
         elif not isinstance(model, BaseRegularized):
             raise TypeError(
                 "estimator must be one of skreg's regressors, or a Pipeline that ends in one, not "
@@ -250,3 +251,69 @@ class RegularizationPathDisplay:
         return cls.from_path(
             path, target=target, feature_names=feature_names, chosen=chosen, **plot_options
         )
+
+
+def check_strengths(
+    parameter: str, values: ArrayLike, chosen: Mapping[str, float] | None
+) -> tuple[NDArray, NDArray]:
+    """Return the values (m,) from strong to weak, and the order (m,) that sorts them."""
+    if parameter not in PARAMETERS:
+        raise ValueError(f"parameter must be one of {list(PARAMETERS)}; got {parameter!r}.")
+    PARAMETERS[parameter].checked(values, "values")
+    if chosen:
+        PARAMETERS[parameter].checked(list(chosen.values()), "chosen")
+    values = np.asarray(values, dtype=np.float64)
+    order = np.argsort(-values, kind="stable")
+    return values[order], order
+
+
+def check_features(features: int | str | Sequence[int | str], names: list[str]) -> list[int]:
+    """Return the columns of features given by column or by name, each once."""
+    columns: dict[int, None] = {}
+    for feature in [features] if isinstance(features, (str, int, np.integer)) else features:
+        column = names.index(feature) if feature in names else feature
+        if isinstance(column, str) or column not in range(len(names)):
+            raise ValueError(f"features contains {feature!r}, neither one of {names} nor a column.")
+        columns[column] = None
+    return list(columns)
+
+
+def one_target(
+    coefs: NDArray, knots: NDArray | list[NDArray] | None, target: int | None
+) -> tuple[NDArray, NDArray | None]:
+    """Return the coefficients (m, p) and knots (k,) of a target out of coefs (m, [targets,] p)."""
+    coefs = coefs.reshape(len(coefs), -1, coefs.shape[-1])
+    last = coefs.shape[1] - 1
+    if target is None and last > 0:
+        raise ValueError(f"The path is of {last + 1} targets; choose one by `target`, 0 to {last}.")
+    target = 0 if target is None else target
+    check_scalar(target, "target", Integral, min_val=0, max_val=last)
+    return coefs[:, target], knots[target] if isinstance(knots, list) else knots
+
+
+def path_of(cv: BaseCV) -> RegularizationPath:
+    """Return the path of a fitted search, which keeps no gaps and no iterations: they are NaN."""
+    check_is_fitted(cv)
+    values = getattr(cv, f"{cv._grid_parameter}_")
+    unknown, names = np.full(len(values), np.nan), getattr(cv, "feature_names_in_", None)
+    coefs, intercepts = cv.coef_path_, cv.intercept_path_
+    parameter = cv._regressor._path_parameter
+    return RegularizationPath(parameter, values, coefs, intercepts, unknown, unknown, names)
+
+
+def chosen_by(cv: BaseCV, target: int | None) -> dict[str, float]:
+    """Return the strengths that a fitted search chose, by name.
+
+    Those that were chosen for each target are left out if `target` is None.
+    """
+    grid = cv._grid_parameter[:-1]
+    best = "best" if hasattr(cv, "score_path_") else "min"
+    attributes = {best: f"{grid}_min_", "1-SE": f"{grid}_1se_"}
+    if cv.criterion is not None:
+        attributes = {cv.criterion.upper(): f"{cv._regressor._path_parameter}_"}
+    chosen = {}
+    for name, attribute in attributes.items():
+        values = np.ravel(getattr(cv, attribute, []))  # one, or one for each target
+        if len(values) == 1 or (len(values) and target is not None):
+            chosen[name] = float(values[min(target or 0, len(values) - 1)])
+    return chosen

@@ -110,17 +110,18 @@ def draw_paths(
     return lines, rest
 
 
-def draw_marks(ax: Axes, chosen: Mapping[str, float] | None, given: Mapping | None) -> list[Line2D]:
-    """Draw a line at each of the chosen values, which a legend names."""
+def draw_marks(ax: Axes, chosen: Mapping[str, float] | None, width: float = 1.0) -> list[Line2D]:
+    """Draw a line at each chosen value, and their legend in that share of the axes' width."""
     names: dict[float, list[str]] = {}
     for name, value in (chosen or {}).items():
         names.setdefault(value, []).append(str(name))
     lines = []
     for value, style in zip(sorted(names), cycle(("--", ":", "-.")), strict=False):
         lines.append(ax.axvline(value, color=DARK_GREY, linestyle=style, linewidth=1, zorder=2))
-        lines[-1].set(label=f"{' = '.join(names[value])}: {value:.3g}", **(given or {}))
+        lines[-1].set_label(f"{' = '.join(names[value])}: {value:.3g}")
     if lines:
-        ax.legend(handles=lines, loc="best", fontsize="small", labelcolor=DARK_GREY)
+        look = {"fontsize": "small", "labelcolor": DARK_GREY}
+        ax.legend(handles=lines, loc="best", bbox_to_anchor=(0, 0, width, 1), **look)
     return lines
 
 

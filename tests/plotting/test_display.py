@@ -45,10 +45,8 @@ def test_plot_draws_on_new_axes_or_on_those_given(path_data, plt):
 
 def test_keywords_change_the_lines(path_data):
     display = RegularizationPathDisplay(**path_data(), chosen={"min": 1.0})
-    display.plot(line_kw={"lw": 5, "c": "red"}, chosen_kw={"ls": "-", "color": "blue"})
+    display.plot(line_kw={"lw": 5, "c": "red"})
     assert {(line.get_linewidth(), line.get_color()) for line in display.lines_} == {(5, "red")}
-    assert display.chosen_lines_[0].get_linestyle() == "-"
-    assert display.chosen_lines_[0].get_color() == "blue"
 
 
 def test_without_matplotlib_the_error_says_how_to_get_it(monkeypatch):
@@ -187,15 +185,16 @@ def test_a_cross_validated_estimator_holds_its_path(named_diabetes):
     assert_array_equal(display.lines_[2].get_xdata(), model.lambdas_)
     assert_array_equal(display.lines_[2].get_ydata(), model.coef_path_[:, 2])
     assert display.chosen == {"min": model.lambda_min_, "1-SE": model.lambda_1se_}
-    assert texts(display.chosen_names_) == ["min", "1-SE"]
+    labels = [f"min: {model.lambda_min_:.3g}", f"1-SE: {model.lambda_1se_:.3g}"]
+    assert texts(display.ax_.get_legend().get_texts()) == labels
     assert texts(display.names_) == list(named_diabetes[0].columns)
 
 
 def test_a_regressor_marks_its_own_strength_if_it_is_on_the_path(named_diabetes):
     display = RegularizationPathDisplay.from_estimator(L1Regressor(0.5), *named_diabetes)
-    assert texts(display.chosen_names_) == ["0.5"]
+    assert texts(display.ax_.get_legend().get_texts()) == ["l1_lambda: 0.5"]
     display = RegularizationPathDisplay.from_estimator(L1Regressor(50), *named_diabetes)
-    assert display.chosen_names_ == []
+    assert display.ax_.get_legend() is None
 
 
 def test_pipelines_pass_on_their_names(named_diabetes):
@@ -239,8 +238,8 @@ def test_unusable_data(change, error, message, path_data, plt):
     [
         ({"n_labels": -1}, ValueError, "n_labels == -1, must be >= 0"),
         ({"n_labels": 1.5}, TypeError, "n_labels must be an instance of int"),
-        ({"features": "nobody"}, ValueError, "features contains 'nobody', which is neither"),
-        ({"features": -1}, ValueError, "features contains -1, .* column from 0 to 3"),
+        ({"features": "nobody"}, ValueError, "features contains 'nobody', neither one of"),
+        ({"features": -1}, ValueError, "features contains -1, .* nor a column"),
     ],
 )
 def test_unusable_options(options, error, message, path_data):
