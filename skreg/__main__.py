@@ -12,9 +12,8 @@ import numpy as np
 
 from .cli.compare import InputError, Result, Table, compare, load_builtin, spread
 
-DESCRIPTION = """\
-Compare scikit-learn's LinearRegression, RidgeCV and LassoCV with L2RegressorCV, DropoutRegressorCV
-and L1RegressorCV on one table: on the built-in diabetes data, or on a CSV file of yours."""
+DESCRIPTION = """Compare six linear models of scikit-learn and skreg on the built-in diabetes data
+or on a CSV file of yours."""
 
 EPILOG = """\
 examples:

@@ -7,6 +7,7 @@ can be compared. The same few features have the same colours in all panels.
 
 import io
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ def draw(table: Table, results: list[Result]) -> Figure:
     figure.suptitle(f"{table.name}: {len(table.y)} rows, target {table.target}", parse_math=False)
     *axes, last = figure.subplots(2, 2).ravel()
     prepare = clone(table.prepare).fit(table.X)
-    X = prepare.transform(table.X)
+    X, names = prepare.transform(table.X), prepare.get_feature_names_out(table.columns)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the table says so
         paths = [
@@ -64,14 +65,9 @@ def draw(table: Table, results: list[Result]) -> Figure:
     largest = np.argsort(-size, kind="stable")[:N_NAMED]
     strengths = {result.parameter: result.strength for result in results}
     for ax, path, effect in zip(axes, paths, effects, strict=True):
-        RegularizationPathDisplay(
-            parameter=path.parameter,
-            values=path.values,
-            coefs=effect,
-            feature_names=prepare.get_feature_names_out(table.columns),
-            chosen={"chosen": strengths[path.parameter]},
-            knots=path.knots,
-        ).plot(ax, features=largest)
+        chosen = {"chosen": strengths[path.parameter]}
+        shown = {"feature_names": names, "features": largest, "chosen": chosen, "ax": ax}
+        RegularizationPathDisplay.from_path(replace(path, coefs=effect), **shown)
         ax.set_ylabel(f"effect of one sd on {shorten(table.target)}", parse_math=False)
     draw_scores(last, results)
     return figure

@@ -12,7 +12,6 @@ from .display import check_strengths, chosen_by, path_of
 
 MSE = "Mean squared error"
 LARGE_RATIO = 10.0  # between two errors; above it, they are drawn on a logarithmic axis
-FEW = 20  # values, up to which each has a marker
 
 
 class CVDisplay:
@@ -102,7 +101,7 @@ class CVDisplay:
         if 0 < LARGE_RATIO * finite.min(initial=np.inf) < finite.max(initial=0.0):
             ax.set_yscale("log")
             ax.yaxis.set_major_formatter("{x:g}")
-        color, marker = drawing.COLORS[0], "." if len(values) <= FEW else ""
+        color, marker = drawing.COLORS[0], "." if len(values) <= 20 else ""
         (self.line_,) = ax.plot(values, mean, color=color, marker=marker, linewidth=1.6, zorder=3)
         self.line_.set(**(line_kw or {}))
         label, self.fill_between_ = self.score_name, None

@@ -78,7 +78,7 @@ class RegularizationPathDisplay:
         self.chosen = chosen
         self.knots = knots
 
-    def plot(self, ax=None, *, features=None, n_labels=10, plot_knots=True, line_kw=None):
+    def plot(self, ax=None, *, features=None, n_labels=10, line_kw=None):
         """Draw the path.
 
         Parameters
@@ -91,8 +91,6 @@ class RegularizationPathDisplay:
             How many to name if `features` is None: those with the largest absolute coefficients at
             the weakest of the chosen strengths and, where these are 0 or nothing is chosen,
             anywhere on the path.
-        plot_knots : bool, default=True
-            Whether to mark the knots, if they are known.
         line_kw : dict, default=None
             Properties of the coloured lines, see `matplotlib.lines.Line2D`.
 
@@ -112,11 +110,10 @@ class RegularizationPathDisplay:
         values, order = check_strengths(self.parameter, self.values, self.chosen)
         coefs = check_array(self.coefs, dtype=np.float64, input_name="coefs")
         check_consistent_length(values, coefs)
-        coefs = coefs[order]
-        names = self.feature_names
-        names = [f"x{column}" for column in range(coefs.shape[1])] if names is None else names
-        check_consistent_length(coefs.T, names)
-        names = [str(name) for name in names]
+        coefs, names = coefs[order], [f"x{column}" for column in range(coefs.shape[1])]
+        if self.feature_names is not None:
+            check_consistent_length(coefs.T, self.feature_names)
+            names = [str(name) for name in self.feature_names]
         if features is None:
             anywhere = there = np.abs(coefs).max(axis=0)
             if self.chosen:
@@ -133,7 +130,7 @@ class RegularizationPathDisplay:
         columns = sorted(columns[: drawing.lines_that_fit(ax)])
         self.lines_, self.other_lines_ = drawing.draw_paths(ax, values, coefs, columns, line_kw)
         self.knots_line_ = None
-        if plot_knots and self.knots is not None:
+        if self.knots is not None:
             knots = np.asarray(self.knots, dtype=np.float64)
             knots = knots[knots >= values[-1]]
             (self.knots_line_,) = ax.plot(knots, 0 * knots, "|", color=drawing.DARK_GREY, zorder=4)
@@ -273,7 +270,9 @@ def check_features(features: int | str | Sequence[int | str], names: list[str]) 
     for feature in [features] if isinstance(features, (str, int, np.integer)) else features:
         column = names.index(feature) if feature in names else feature
         if isinstance(column, str) or column not in range(len(names)):
-            raise ValueError(f"features contains {feature!r}, neither one of {names} nor a column.")
+            raise ValueError(
+                f"features contains {feature!r}, neither a feature's name nor a column."
+            )
         columns[column] = None
     return list(columns)
 

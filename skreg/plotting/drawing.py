@@ -11,6 +11,7 @@ from functools import partial
 from itertools import cycle
 
 import numpy as np
+from cycler import cycler
 from numpy.typing import NDArray
 
 try:
@@ -102,10 +103,9 @@ def draw_paths(
     others = np.setdiff1d(np.flatnonzero(paths.any(axis=0)), named)
     curves = [np.column_stack([x, paths[:, feature]]) for feature in others]
     rest = ax.add_collection(LineCollection(curves, colors=GREY, linewidths=0.6, zorder=1.5))
+    ax.set_prop_cycle(cycler(linestyle=STYLES) * cycler(color=COLORS))
     lines = ax.plot(x, paths[:, named], linewidth=1.6, zorder=3, marker="o" if len(x) == 1 else "")
-    for place, line in enumerate(lines):
-        style = STYLES[place // len(COLORS) % len(STYLES)]
-        line.set(color=COLORS[place % len(COLORS)], linestyle=style)
+    for line in lines:
         line.set(**(given or {}))
     return lines, rest
 
@@ -156,10 +156,8 @@ def apart(centres: NDArray, gap: float, low: float, high: float) -> NDArray:
     steps = gap * np.arange(len(centres))
     rising = np.maximum.accumulate(centres[order] - steps)
     falling = np.minimum.accumulate((centres[order] - steps)[::-1])[::-1]
-    moved = np.empty_like(centres)
-    moved[order] = steps + np.clip(
-        (rising + falling) / 2, low + gap / 2, high - gap / 2 - steps[-1]
-    )
+    low, high, moved = low + gap / 2, high - gap / 2 - steps[-1], np.empty_like(centres)
+    moved[order] = steps + np.clip((rising + falling) / 2, low, high)
     return moved
 
 

@@ -156,7 +156,6 @@ def test_knots_are_marked_where_they_are_known(named_diabetes):
     x, y = display.knots_line_.get_data()
     assert_array_equal(x, [2.1, 1.9, 0.2])  # not beyond the path
     assert_array_equal(y, 0)
-    assert RegularizationPathDisplay.from_path(path, plot_knots=False).knots_line_ is None
     nothing_enters = replace(path, knots=np.array([]), entered=np.array([], dtype=int))
     assert RegularizationPathDisplay.from_path(nothing_enters).knots_line_.get_xdata().size == 0
     unknown = replace(path, knots=None, entered=None)
@@ -238,7 +237,7 @@ def test_unusable_data(change, error, message, path_data, plt):
     [
         ({"n_labels": -1}, ValueError, "n_labels == -1, must be >= 0"),
         ({"n_labels": 1.5}, TypeError, "n_labels must be an instance of int"),
-        ({"features": "nobody"}, ValueError, "features contains 'nobody', neither one of"),
+        ({"features": "nobody"}, ValueError, "features contains 'nobody', neither a feature"),
         ({"features": -1}, ValueError, "features contains -1, .* nor a column"),
     ],
 )
