@@ -1,6 +1,14 @@
-"""``python -m skreg``: compare scikit-learn's linear models and the three regularisers on a table.
+"""Compare six linear models of scikit-learn and skreg on a table: diabetes data, or a CSV file.
 
-Whatever is wrong with the input is one line on standard error and exit status 2.
+For example:
+  python -m skreg
+  python -m skreg houses.csv --target price --drop id --plot houses.png
+  python -m skreg houses.csv --target price --sep ";" --decimal , --encoding cp1252
+
+R2 and RMSE: mean over 5 outer folds +- standard deviation; no score has seen the rows it is of.
+strength: the choice from all rows; * the weakest or the strongest that was tried. RidgeCV's alpha
+is the number of rows times l2_lambda, LassoCV's is l1_lambda. search: the time of such a choice.
+The documentation says how the columns of a file are read, on the page "The command".
 """
 
 import argparse
@@ -11,20 +19,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from .cli.compare import InputError, Result, Table, compare, load_builtin, spread
-
-DESCRIPTION = """Compare six linear models of scikit-learn and skreg on the built-in diabetes data
-or on a CSV file of yours."""
-
-EPILOG = """\
-examples:
-  python -m skreg
-  python -m skreg houses.csv --target price --drop id --plot houses.png
-  python -m skreg houses.csv --target price --sep ";" --decimal , --encoding cp1252
-
-R2 and RMSE: mean over 5 outer folds +- standard deviation; no score has seen the rows it is of.
-strength: the choice from all rows; * the weakest or the strongest that was tried. RidgeCV's alpha
-is the number of rows times l2_lambda, LassoCV's is l1_lambda. search: the time of such a choice.
-The page "The command" of the documentation says how columns are read."""
 
 LINE = "{:<18}  {:>16}  {:>17}  {:<22}  {:>9}  {:>8}"
 
@@ -71,12 +65,8 @@ def _run(path: str | None, target: str | None, figure: str | None, options: dict
 
 def _parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m skreg",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m skreg", description=__doc__, formatter_class=raw)
     add = parser.add_argument
     add("csv", nargs="?", help="a CSV file (needs pandas); default: the diabetes data")
     add("--target", metavar="COLUMN", help="the column of numbers to predict")

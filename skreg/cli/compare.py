@@ -1,9 +1,8 @@
 """Six linear models judged alike on one table: the work behind ``python -m skreg``.
 
-Each model is a search: an estimator that chooses its strength by cross-validation of the rows it is
-given. Five outer folds give the scores, so that none has seen the rows it is measured on, and all
-rows together the strength and the coefficients that are shown. The preparation (imputing, scaling,
-one column per level) learns from the training rows of an outer fold, once for all models.
+Each model is a search, which chooses its strength by cross-validation of the rows it is given. Five
+outer folds give the scores, all rows the strength and the coefficients that are shown. The
+preparation of the columns learns from the training rows of an outer fold, once for all models.
 """
 
 import math
@@ -55,15 +54,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Result:
-    """A row of the comparison: r2 and rmse (folds,), and what the search of all rows has found.
-
-    `seconds` is the median time of the searches, those of the folds and that of all rows.
-    """
+    """A row of the comparison: r2 and rmse (folds,), and what the search of all rows has found."""
 
     name: str
     r2: np.ndarray
     rmse: np.ndarray
-    seconds: float
+    seconds: float  # the median of the searches, those of the folds and that of all rows
     unconverged: int
     coef: np.ndarray
     parameter: str = ""

@@ -85,6 +85,5 @@ def draw_scores(ax: Axes, results: list[Result]) -> None:
     best = max(result.r2.mean() for result in results)
     # Least squares may fit far worse than the others, and must not squeeze them together.
     ax.set_xlim(left=max(ax.get_xlim()[0], best - 1))
-    ax.grid(axis="x", linewidth=0.5)
-    ax.set_axisbelow(True)
+    ax.grid(axis="x", linewidth=0.5, zorder=0)
     ax.set(title="R2 out of fold", xlabel="R2 (grey: the folds; blue: mean +- sd)")

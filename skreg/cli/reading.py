@@ -51,16 +51,14 @@ def read_table(
     encoding: str | None = None,
     drop: Sequence[str] = (),
 ) -> Table:
-    """Return the CSV file as a table; None lets the file tell its separator, decimal, encoding.
-
-    Raises InputError where the file cannot be read, or could be read in two ways.
-    """
+    """Return the CSV file as a table; None lets the file tell its separator, decimal, encoding."""
     text, encoding = read_text(path, encoding)
     cells, sep = split(path, text, sep, target)
     names = cells.columns.tolist()
     for name in drop:
         check_name(name, [other for other in names if other != target], "--drop: no feature")
-    said = {name: "left out  no name, as row numbers" for name in names if "Unnamed: " in name}
+    unnamed = [name for name in names if name.startswith("Unnamed: ")]
+    said = dict.fromkeys(unnamed, "left out  no name, as row numbers have none")
     said |= dict.fromkeys(drop, "left out  as --drop says")
     cells = cells.drop(columns=list(said))
     decimal = decimal or decimal_mark(cells, sep)
@@ -75,21 +73,20 @@ def read_table(
         y = y.iloc[:-1]
     if len(y) < MIN_ROWS:
         raise InputError(f"{path} has {len(y)} rows with a {target!r}; at least {MIN_ROWS} needed")
-    X = {}
+    seen = {}
     for name, column in cells.loc[y.index].items():
         kind, note, values = read_column(column, decimal)
         said[name] = f"{kind:<8}  {note}"
         if kind != "left out":
-            X[name] = values
-    if not X:
+            seen[name] = values
+    if not seen:
         raise InputError(f"{path} has no feature: no column but {target!r} to learn from")
 
     width = max(len(_short(name)) for name in names)
     report = [f"{Path(path).name}: {encoding}, separator {sep!r}, decimal mark {decimal!r}"]
     report += [f"  {_short(name):<{width}}  {said[name]}" for name in names]
-    frame = pd.DataFrame(X)
-    prepare = _preparation(frame)
-    return Table(Path(path).name, target, frame, y.to_numpy(), list(frame), prepare, report)
+    X = pd.DataFrame(seen)
+    return Table(Path(path).name, target, X, y.to_numpy(), list(X), _preparation(X), report)
 
 
 def read_text(path: str, encoding: str | None) -> tuple[str, str]:
@@ -126,15 +123,10 @@ def split(path: str, text: str, sep: str | None, target: str) -> tuple[pd.DataFr
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            cells = pd.read_csv(
-                io.StringIO(text),
-                sep=r"\s+" if sep == "space" else SEPARATORS[sep],
-                skipinitialspace=True,
-                index_col=False,
-                dtype=str,
-                keep_default_na=False,
-                na_values=[""],  # so that a separator at the end of each line does no harm
-            )
+            pattern = r"\s+" if sep == "space" else SEPARATORS[sep]
+            blank = {"na_values": [""], "keep_default_na": False, "skipinitialspace": True}
+            # Without an index, a separator at the end of each line does no harm.
+            cells = pd.read_csv(io.StringIO(text), sep=pattern, index_col=False, dtype=str, **blank)
     except pd.errors.ParserWarning as error:
         raise InputError(f"{path} has more cells in a row than names in its first line") from error
     except ValueError as error:

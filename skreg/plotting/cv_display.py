@@ -42,10 +42,8 @@ class CVDisplay:
     ----------
     ax_, figure_, top_ax_ : matplotlib Axes, Figure, and Axes or None
         Where the curve is drawn, and the axis of the numbers on top.
-    line_ : matplotlib Line2D
-        The mean.
-    fill_between_ : matplotlib PolyCollection or None
-        The band of one standard error, if it is known.
+    line_, fill_between_ : matplotlib Line2D, and PolyCollection or None
+        The mean, and the band of one standard error.
     chosen_lines_ : list of matplotlib Line2D
         The marked strengths, from weak to strong, with the labels in the legend.
 

@@ -141,9 +141,7 @@ class RegularizationPathDisplay:
         return self
 
     @classmethod
-    def from_path(
-        cls, path, *, target=None, feature_names=None, chosen=None, ax=None, **plot_options
-    ):
+    def from_path(cls, path, *, target=None, feature_names=None, chosen=None, **plot_options):
         """Draw what :func:`regularization_path` returned.
 
         Parameters
@@ -154,7 +152,7 @@ class RegularizationPathDisplay:
             The target to draw, counted from 0. Required if there are several.
         feature_names, chosen : optional
             See the class. None: the names in the path, and no marks.
-        ax, **plot_options : optional
+        **plot_options : optional
             See :meth:`plot`, also for the errors raised.
 
         Returns
@@ -173,7 +171,7 @@ class RegularizationPathDisplay:
             chosen=chosen,
             knots=knots,
         )
-        return display.plot(ax, **plot_options)
+        return display.plot(**plot_options)
 
     @classmethod
     def from_estimator(
@@ -220,11 +218,8 @@ class RegularizationPathDisplay:
         NotFittedError
             If a cross-validated estimator, or a step of a pipeline before it, is not fitted.
         """
-        from . import drawing  # noqa: F401  (an absent matplotlib is noticed before any work)
-
-        steps, model = None, estimator
-        if isinstance(estimator, Pipeline):
-            steps, model = (estimator[:-1] if len(estimator) > 1 else None), estimator[-1]
+        model = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+        steps = estimator[:-1] if model is not estimator and len(estimator) > 1 else None
         if isinstance(model, BaseCV):
             path = path_of(model)
             own_chosen = chosen_by(model, target)
@@ -270,9 +265,7 @@ def check_features(features: int | str | Sequence[int | str], names: list[str]) 
     for feature in [features] if isinstance(features, (str, int, np.integer)) else features:
         column = names.index(feature) if feature in names else feature
         if isinstance(column, str) or column not in range(len(names)):
-            raise ValueError(
-                f"features contains {feature!r}, neither a feature's name nor a column."
-            )
+            raise ValueError(f"features has {feature!r}, neither a feature's name nor a column.")
         columns[column] = None
     return list(columns)
 
@@ -301,10 +294,7 @@ def path_of(cv: BaseCV) -> RegularizationPath:
 
 
 def chosen_by(cv: BaseCV, target: int | None) -> dict[str, float]:
-    """Return the strengths that a fitted search chose, by name.
-
-    Those that were chosen for each target are left out if `target` is None.
-    """
+    """Return what a fitted search chose, by name; without a target, only what all of them share."""
     grid = cv._grid_parameter[:-1]
     best = "best" if hasattr(cv, "score_path_") else "min"
     attributes = {best: f"{grid}_min_", "1-SE": f"{grid}_1se_"}

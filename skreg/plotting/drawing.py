@@ -15,7 +15,7 @@ from cycler import cycler
 from numpy.typing import NDArray
 
 try:
-    from matplotlib import ticker
+    from matplotlib import pyplot, ticker
 except ImportError as error:
     raise ImportError(
         "The displays require matplotlib. You can install matplotlib with `pip install matplotlib`"
@@ -42,8 +42,6 @@ def strength_axes(
 ) -> Axes:
     """Return `ax`, or new axes, with an x axis for values (m,) and chosen ones of a parameter."""
     if ax is None:
-        from matplotlib import pyplot
-
         ax = pyplot.subplots(layout="constrained")[1]
     values = np.append(values, list((chosen or {}).values()))
     low, high = values.min(), values.max()

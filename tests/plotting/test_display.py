@@ -237,8 +237,8 @@ def test_unusable_data(change, error, message, path_data, plt):
     [
         ({"n_labels": -1}, ValueError, "n_labels == -1, must be >= 0"),
         ({"n_labels": 1.5}, TypeError, "n_labels must be an instance of int"),
-        ({"features": "nobody"}, ValueError, "features contains 'nobody', neither a feature"),
-        ({"features": -1}, ValueError, "features contains -1, .* nor a column"),
+        ({"features": "nobody"}, ValueError, "features has 'nobody', neither a feature"),
+        ({"features": -1}, ValueError, "features has -1, .* nor a column"),
     ],
 )
 def test_unusable_options(options, error, message, path_data):
