@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader, such as head, has had enough; what is left to flush at exit goes nowhere.
+        # A reader such as head has had enough; what is left to flush at exit goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     return 0
@@ -70,8 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("csv", nargs="?", help="a CSV file (needs pandas); default: the diabetes data")
     add("--target", metavar="COLUMN", help="the column of numbers to predict")
-    add("--sep", choices=[",", ";", "|", "tab", "space"], help="what is between columns")
-    add("--decimal", choices=[".", ","], help="the decimal mark")
+    separators = [",", ";", "|", "tab", "space"]
+    add("--sep", choices=separators, metavar="MARK", help="between columns: , ; | tab or space")
+    add("--decimal", choices=[".", ","], metavar="MARK", help="the decimal mark: . or ,")
     add("--encoding", metavar="NAME", help="such as cp1251 or mac_roman")
     add("--drop", metavar="COLUMN", action="append", default=[], help="leave it out (repeatable)")
     add("--plot", metavar="FILE", help="draw paths and scores, e.g. out.png (needs matplotlib)")
