@@ -29,6 +29,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+TINY = float(np.finfo(np.float64).tiny)  # an l1 weight below it counts as none
+
 
 def dropout_ridge(rate: NDArray, second_moments: NDArray) -> NDArray:
     """Return the ridge weights (p,) that dropout at `rate` (scalar or (p,)) amounts to."""
@@ -80,7 +82,11 @@ class Penalty:
         """
         finite = np.isfinite(weights)
         v = np.where(finite, weights, 0.0)
-        penalty = cls(l1_lambda * v * units, l2_lambda * v * units**2 + dropout, positive)
+        with np.errstate(over="ignore"):
+            l1, ridge = l1_lambda * v * units, l2_lambda * v * units**2 + dropout
+        if not (np.isfinite(l1).all() and np.isfinite(ridge).all()):
+            raise ValueError("The penalty overflows float64. Lower its strength or weights.")
+        penalty = cls(np.where(l1 < TINY, 0.0, l1), ridge, positive)
         return penalty if finite.all() else penalty.exclude(~finite)
 
     def exclude(self, features: NDArray) -> Penalty:
@@ -95,7 +101,7 @@ class Penalty:
         return self._terms(w).sum(axis=-1)
 
     def prox(self, u: NDArray, step: NDArray) -> NDArray:
-        """Return argmin_w |w - u|^2 / (2 step) + penalty(w), feature by feature, for u (..., p)."""
+        """Return argmin_w sum_j (w_j - u_j)^2 / (2 step_j) + penalty(w) for u (..., p)."""
         l1, ridge = self.finite
         above = np.maximum(u - step * l1, 0.0)
         shrunk = above if self.positive else above + np.minimum(u + step * l1, 0.0)
@@ -126,8 +132,9 @@ class Penalty:
     ) -> NDArray:
         """Bound F(w) - min F (...) from w (..., p), `correlation` = A'r (..., p) and |r|^2 (...).
 
-        `rounding` (..., p) is the error of the correlations: by so much they may miss optimality.
-        Otherwise a ridge of next to nothing, which divides its square, could not be certified.
+        `rounding` (..., p) is the error of the correlations: a violation of optimality up to it
+        counts as none. Otherwise a tiny ridge, by which the square of a violation is divided, could
+        not be certified.
         """
         if np.any(rounding):
             missed = self.violation(w, correlation)

@@ -1,8 +1,7 @@
 """Fit, predict and validation, the same for every estimator.
 
-An estimator states its penalty (`_penalty`) and the family of solvers it takes (`_family`). This
-module turns X, y and the weights into a problem, has the certified solver minimise the objective on
-it, and keeps the result with its certificate.
+An estimator states its penalty (`_penalty`). This module turns X, y and the weights into a problem,
+has the certified solver minimise the objective on it, and keeps the result with its certificate.
 """
 
 from __future__ import annotations
@@ -103,8 +102,11 @@ class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         partitions.check_header(self, X, reset=False)
         errors = partial(_error_moments, self.coef_, self.intercept_)
         moments = partitions.fold(errors, add, X, y, sample_weight)
-        mean_square = moments.gram.diagonal() + moments.mean**2
-        return float(np.mean(1.0 - mean_square / moments.target_norm2))
+        error = moments.gram.diagonal() + moments.mean**2
+        total = np.atleast_1d(moments.target_norm2)
+        # The rule of `r2_score` for a constant target: 1 if it is predicted without error, else 0.
+        ratio = np.divide(error, total, where=total > 0, out=(error > 0).astype(float))
+        return float(np.mean(1.0 - ratio))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -122,7 +124,6 @@ class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 class BaseRegularized(LinearPredictor):
     """Fit for a penalty that the subclass states."""
 
-    _family: str
     _path_parameter: str
 
     def _penalty(self, problem: Problem) -> Penalty:
@@ -163,7 +164,6 @@ class BaseRegularized(LinearPredictor):
             The targets.
         sample_weight : array-like of shape (n_samples,) or float, default=None
             Nonnegative row weights; a row of weight 2 counts as two rows. None weighs all alike.
-            One below 1e-100 of the largest counts as 0.
         coef_init : array-like of shape (n_features,) or (n_targets, n_features), default=None
             Where "newton" and the loops start, on the scale of `coef_`. None: at zero, at the
             previous `coef_` if `warm_start`, or at random for `solver="mask"`.
@@ -177,15 +177,14 @@ class BaseRegularized(LinearPredictor):
         ------
         ValueError
             For NaN, infinite or masked values, shapes that do not agree, weights that are negative
-            or all zero, and a solver that cannot take the penalty or the data. For X or y above
-            1e50, whose products overflow in float64; for a target, or a column that no penalty
-            makes negligible, below 1e-50; for coefficients that the float type of X cannot hold.
-            Of what is read in parts it names the rows or the partition.
+            or all zero, and a solver that cannot take the penalty or the data. For values of X or
+            y whose squares overflow float64, and for coefficients that the float type of X cannot
+            hold. For data that are read in parts the message names the rows or the partition.
         TypeError
             For a sparse y, and for sparse X with a solver that cannot take it.
         NotEnoughMemoryError
-            If the moments' n_features x n_features matrices exceed the memory (a MemoryError and a
-            ValueError).
+            If the n_features x n_features matrices of the moments exceed the memory (a MemoryError
+            and a ValueError).
 
         Warns
         -----
@@ -194,7 +193,7 @@ class BaseRegularized(LinearPredictor):
         """
         with unchanged_on_error(self):
             self.__dict__.pop("moments_", None)
-            if not isinstance(X, np.ndarray) and self._is_read_in_parts(X):
+            if self._is_read_in_parts(X):
                 table.check_without_rows(self.solver)
                 moments = collect(self, X, y, sample_weight)
                 return self._solve_moments(moments, coef_init, self.warm_start)
@@ -224,8 +223,7 @@ class BaseRegularized(LinearPredictor):
     def _solve(self, problem: Problem, dtype: Any, coef_init: Any, warm: bool) -> Any:
         """Minimise the objective on a problem and set the fitted attributes, in `dtype`."""
         penalty, start = self._penalty(problem), None
-        if self.solver != "auto":
-            table.check(self.solver, problem, penalty)
+        table.check(self.solver, problem, penalty)
         if warm or coef_init is not None:
             start = self._start(coef_init, problem.coef_shape, warm)
         settings = Settings(self.tol, self.max_iter, self.verbose, **self._loop_settings())

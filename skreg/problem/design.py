@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from .._objective import Penalty
-from .gram import EPS, GramProblem, second_moments
+from .gram import EPS, GramProblem, intercept_of, second_moments
 from .protocol import ALL, Features, Matrix, SparseColumns
 from .validation import OVERFLOW, raise_not_finite
 
@@ -193,7 +193,7 @@ class RowDesign:
             return None
         X = sparse.csc_array(self.X[:, S], dtype=np.float64)
         X.indices, X.indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)
-        return SparseColumns(X, self.centre[S], self.target / self.root)
+        return SparseColumns(X, self.centre[S], self.target / self.root, self.fit_intercept)
 
     def kernel(self, scale: NDArray) -> NDArray:
         """Return A diag(scale^2) A' (n, n) for scale (p,)."""
@@ -218,16 +218,18 @@ class RowDesign:
 
     def intercept(self, w: NDArray) -> NDArray:
         """Return the intercepts (...) that go with w (..., p)."""
-        return self.target_mean - w @ self.mean if self.fit_intercept else np.zeros(w.shape[:-1])
+        return intercept_of(self.mean, self.target_mean, w, self.fit_intercept)
 
     def select_target(self, index: int) -> RowDesign:
         """Return the problem of one of several targets."""
-        return replace(
+        one = replace(
             self,
             target=self.target[index],
             cross=self.cross[index],
             target_mean=self.target_mean[index],
         )
+        vars(one)["column_norms2"] = self.column_norms2  # cached once for all targets
+        return one
 
     def moments(self) -> GramProblem:
         """Return the same problem, reduced to its second moments."""

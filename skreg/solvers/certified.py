@@ -18,6 +18,7 @@ AUTO = {
     "table": ("pivoting", "newton", "pivoting rows"),
     "table without dense rows": ("pivoting", "newton"),
     "large": ("newton",),
+    "large with few dense rows": ("newton", "pivoting rows"),
     "moments": ("cholesky", "spectral"),
     "tall": ("cholesky", "svd"),
     "wide": ("dual", "svd"),
@@ -33,8 +34,8 @@ def solve(
 ) -> Solution:
     """Return the certified solution of the named solver, or the best of those that "auto" tries.
 
-    Where the data are too ill-conditioned for the named solver, those of "auto" follow: it says so
-    itself, or what it finds is worse than zero coefficients.
+    Where the data are too ill-conditioned for the named solver, those of "auto" follow. It raises
+    LinAlgError then, or what it finds is worse than zero coefficients.
 
     ValueError if squares of the data overflow.
     """
@@ -42,13 +43,13 @@ def solve(
         penalty = penalty.exclude(problem.constant)
     best: Solution | None = None
     auto = AUTO[situation(problem, penalty)]
-    names = list(auto) if solver == "auto" else [solver]
-    for name in names:
+    for name in (
+        auto if solver == "auto" else (solver, *(other for other in auto if other != solver))
+    ):
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             try:
                 found = SOLVERS[name].run(problem, penalty, start, settings)
             except np.linalg.LinAlgError:  # the data are too ill-conditioned for this solver
-                names += [other for other in auto if other not in names]
                 continue
             # Rounding may have left the constraint.
             coef = np.maximum(found.coef, 0.0) if penalty.positive else found.coef
@@ -61,22 +62,24 @@ def solve(
         norm2 = problem.target_norm2
         if best is None or found.relative_gap(norm2) < best.relative_gap(norm2):
             best = found
-        if best.is_within(settings.tol, problem.target_norm2):
+        is_exact = SOLVERS[name].exact
+        is_worse_than_zero = is_exact and (certificate.gap > 0.5 * norm2).any()
+        if best.is_within(settings.tol, norm2) or (name == solver and not is_worse_than_zero):
             break
-        if SOLVERS[name].exact and (certificate.gap > 0.5 * problem.target_norm2).any():
-            names += [other for other in auto if other not in names]  # it is worse than w = 0
-        start = best.coef if SOLVERS[name].exact else start
-    if best is None:  # only infinite squares make every solver fail
+        start = best.coef if is_exact else start
+    if best is None:  # every solver failed
         raise ValueError(OVERFLOW)
     return best
 
 
 def situation(problem: Problem, penalty: Penalty) -> str:
-    """Return the key of `AUTO` for a problem; the first three need an L1 solver."""
+    """Return the key of `AUTO` for a problem; the first four need an L1 solver."""
     if penalty.has_l1 or penalty.positive:
         is_dense = problem.has_rows and not problem.is_sparse
-        table = "table" if is_dense else "table without dense rows"
-        return table if problem.n_features <= PIVOTING_SIDE else "large"
+        if problem.n_features <= PIVOTING_SIDE:
+            return "table" if is_dense else "table without dense rows"
+        few = is_dense and problem.shape[0] <= PIVOTING_SIDE
+        return "large with few dense rows" if few else "large"
     if not problem.has_rows:
         return "moments"
     n, p = problem.shape
