@@ -20,6 +20,7 @@ import numpy as np
 
 from .cli.compare import InputError, Result, Table, compare, load_builtin, spread
 
+SEPARATORS = [",", ";", "|", "tab", "space"]
 LINE = "{:<18}  {:>16}  {:>17}  {:<22}  {:>9}  {:>8}"
 
 
@@ -70,8 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("csv", nargs="?", help="a CSV file (needs pandas); default: the diabetes data")
     add("--target", metavar="COLUMN", help="the column of numbers to predict")
-    separators = [",", ";", "|", "tab", "space"]
-    add("--sep", choices=separators, metavar="MARK", help="between columns: , ; | tab or space")
+    add("--sep", choices=SEPARATORS, metavar="MARK", help="between columns: , ; | tab or space")
     add("--decimal", choices=[".", ","], metavar="MARK", help="the decimal mark: . or ,")
     add("--encoding", metavar="NAME", help="such as cp1251 or mac_roman")
     add("--drop", metavar="COLUMN", action="append", default=[], help="leave it out (repeatable)")

@@ -79,8 +79,7 @@ def draw_scores(ax: Axes, results: list[Result]) -> None:
         mean, sd = result.r2.mean(), result.r2.std(ddof=1)
         ax.plot(result.r2, np.full(len(result.r2), place), "o", color=GREY, markersize=5)
         ax.errorbar(mean, place, xerr=sd, fmt="o", color=COLORS[0], ms=9, capsize=5, lw=2)
-    labels = [f"{result.name}\n{spread(result.r2)}" for result in results]
-    ax.set_yticks(range(len(results)), labels)
+    ax.set_yticks(range(len(results)), [f"{row.name}\n{spread(row.r2)}" for row in results])
     ax.invert_yaxis()
     best = max(result.r2.mean() for result in results)
     # Least squares may fit far worse than the others, and must not squeeze them together.
