@@ -54,7 +54,7 @@ class CVDisplay:
     >>> X, y = load_diabetes(return_X_y=True)
     >>> display = CVDisplay.from_estimator(L1RegressorCV().fit(X, y))
     >>> [line.get_label() for line in display.chosen_lines_]
-    ['min: 0.00379', '1-SE: 0.187']
+    ['min: 0.00375', '1-SE: 0.187']
     """
 
     def __init__(
