@@ -54,20 +54,18 @@ def draw(table: Table, results: list[Result]) -> Figure:
     *axes, last = figure.subplots(2, 2).ravel()
     prepare = clone(table.prepare).fit(table.X)
     X, names = prepare.transform(table.X), prepare.get_feature_names_out(table.columns)
+    models = L2Regressor(), DropoutRegressor(), L1Regressor()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the table says so
-        paths = [
-            regularization_path(model, X, table.y, n_values=60)
-            for model in (L2Regressor(), DropoutRegressor(), L1Regressor())
-        ]
+        paths = [regularization_path(model, X, table.y, n_values=60) for model in models]
     effects = [path.coefs * X.std(axis=0) for path in paths]
-    size = sum(np.abs(effect).mean(axis=0) for effect in effects)
-    largest = np.argsort(-size, kind="stable")[:N_NAMED]
+    largest = np.argsort(-sum(np.abs(e).mean(axis=0) for e in effects), kind="stable")[:N_NAMED]
     strengths = {result.parameter: result.strength for result in results}
-    for ax, path, effect in zip(axes, paths, effects, strict=True):
+    for ax, model, path, effect in zip(axes, models, paths, effects, strict=True):
         chosen = {"chosen": strengths[path.parameter]}
         shown = {"feature_names": names, "features": largest, "chosen": chosen, "ax": ax}
         RegularizationPathDisplay.from_path(replace(path, coefs=effect), **shown)
+        ax.set_title(type(model).__name__)
         ax.set_ylabel(f"effect of one sd on {shorten(table.target)}", parse_math=False)
     draw_scores(last, results)
     return figure

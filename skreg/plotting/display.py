@@ -200,11 +200,13 @@ class RegularizationPathDisplay:
         X, y, sample_weight, values, n_values, eps : optional
             See :func:`regularization_path`. A regressor requires X and y; a cross-validated
             estimator ignores all of these.
-        target, **plot_options : optional
-            See :meth:`from_path` and :meth:`plot`, also for the errors raised.
+        target : int, default=None
+            The target to draw, counted from 0. Required if there are several.
         feature_names, chosen : optional
             See the class. None: the names that the estimator saw; the strengths that
             cross-validation chose, or the regressor's own strength if it lies on the path.
+        **plot_options : optional
+            See :meth:`plot`, also for the errors raised.
 
         Returns
         -------

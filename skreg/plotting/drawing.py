@@ -82,8 +82,7 @@ def draw_counts(ax: Axes, values: NDArray, counts: NDArray) -> Axes | None:
     for place in reversed(range(len(x))):
         if x[shown[-1]] - x[place] >= gap:
             shown.append(place)
-    top.set_xticks(values[shown], counts[shown].tolist())
-    top.tick_params(labelsize="small")
+    top.set_xticks(values[shown], counts[shown].tolist(), fontsize="small")
     top.set_xlabel("Number of nonzero coefficients", fontsize="small")
     return top
 
