@@ -173,22 +173,18 @@ class _Source:
         paths = self.on_rows.paths or self.problem.paths
         if paths is None:
             return None, None
-        kept = np.flatnonzero(~self.problem.unit.excluded)
-        kinks = [_kinks(target, kept, values) for target in paths]
+        kinks = [_kinks(target, values, self.problem.problem.n_features) for target in paths]
         if len(self.on_rows.problem.coef_shape) == 1:
             return kinks[0]
         knots, entered = (list(part) for part in zip(*kinks, strict=True))
         return knots, entered
 
 
-def _kinks(path: Path, kept: NDArray, values: NDArray) -> tuple[NDArray, NDArray]:
+def _kinks(path: Path, values: NDArray, n_features: int) -> tuple[NDArray, NDArray]:
     """Return the kinks (k,) between the first and the last value, and what happens there (k,)."""
     between = (path.knots >= values[-1]) & (path.knots <= values[0] * (1.0 + 1e-12))
-    inside = (path.features < len(kept)) & between
-    features = path.features[inside]
-    names = kept[np.maximum(features, ~features)]
-    entered = np.where(features >= 0, names, ~names)
-    return path.knots[inside], entered
+    inside = (path.features < n_features) & between
+    return path.knots[inside], path.features[inside]
 
 
 def regularization_path(

@@ -26,6 +26,7 @@ from ..problem.protocol import ALL, Problem, is_design
 from ..solvers import certified, spectral
 from ..solvers.certificate import ACCURACY, CANCELLED
 from ..solvers.pivoting import Path, lasso_path
+from ..solvers.pivoting_near import lasso_path_near
 from ..solvers.pivoting_rows import lasso_path_rows
 from ..solvers.table import LARGE_SIDE, PIVOTING_SIDE
 from . import grids
@@ -255,27 +256,33 @@ class PathProblem:
 
     def exact_paths(self, end: float) -> list[Path] | None:
         """Return the lasso path of each target down to strength `end`, or None for others."""
-        kept = np.flatnonzero(~self.unit.excluded)
-        v, ridge = self.unit.l1[kept], self.unit.ridge[kept]
+        v, ridge, positive = *self.unit.finite, self.unit.positive
         is_lasso = self.unit.has_l1 and not self.zero.has_l1
-        if not is_lasso or not np.array_equal(ridge, self.zero.ridge[kept]):
+        if not is_lasso or not np.array_equal(ridge, self.zero.finite[1]):
             return None
-        if self.unit.positive and np.any(v == 0):
+        if positive and np.any(self.unit.l1 == 0):
             return None
-        problem, positive = self.problem, self.unit.positive
+        problem, kept = self.problem, np.flatnonzero(~self.unit.excluded)
         n, p = problem.shape
-        paths = []
-        small = min(n, p) <= ROWS_SIDE and 8 * n * len(kept) <= ROWS_BYTES
-        if (n < p or self.is_fallback) and small and is_design(problem):
+        targets = list(np.ndindex(problem.coef_shape[:-1]))
+        is_short, paths = min(n, p) <= ROWS_SIDE, []
+        if self.is_fallback and is_short and 8 * n * len(kept) <= ROWS_BYTES and is_design(problem):
             A = problem.columns(kept)
-            for k in np.ndindex(problem.coef_shape[:-1]):
-                paths.append(lasso_path_rows(A, problem.target[k], v, ridge, end, positive))
-        elif len(kept) <= PIVOTING_SIDE:
+            for k in targets:
+                paths.append(
+                    lasso_path_rows(A, problem.target[k], v[kept], ridge[kept], end, positive)
+                )
+        elif len(kept) <= PIVOTING_SIDE and n >= p:
             G = problem.gram(kept if len(kept) < p else ALL)
-            G.flat[:: len(kept) + 1] += ridge
-            for k in np.ndindex(problem.coef_shape[:-1]):
-                paths.append(lasso_path(G, problem.cross[k][kept], v, end, positive))
-        found = [path for path in paths if path is not None]
+            G.flat[:: len(kept) + 1] += ridge[kept]
+            for k in targets:
+                paths.append(lasso_path(G, problem.cross[k][kept], v[kept], end, positive))
+        elif is_short:
+            for k in targets:
+                single = problem.select_target(k[0]) if k else problem
+                paths.append(lasso_path_near(single, self.unit.l1, ridge, end, positive))
+            kept = np.arange(p)
+        found = [path.among(kept, p) for path in paths if path is not None]
         return found if found and len(found) == len(paths) else None
 
     def _all_at_once(self, ts: NDArray) -> tuple[NDArray, NDArray, str, NDArray] | None:
@@ -291,12 +298,10 @@ class PathProblem:
             self.paths = self.exact_paths(float(positive.min()))
         if self.paths is None:
             return None
-        kept = np.flatnonzero(~self.unit.excluded)
         coefs = np.zeros((len(ts), *self.problem.coef_shape))
         n_iters = np.ones(len(ts), dtype=int)
         for target, path in zip(np.ndindex(coefs.shape[1:-1]), self.paths, strict=True):
-            features = kept if len(kept) < coefs.shape[-1] else slice(None)
-            coefs[(slice(None), *target, features)] = path.at(ts)
+            coefs[(slice(None), *target, path.columns)] = path.at(ts)
             n_iters = np.maximum(n_iters, np.searchsorted(-path.knots, -ts))
         return coefs, n_iters, "pivoting", ts > 0
 

@@ -104,7 +104,7 @@ def lasso_path_rows(
     for row, (_, _, features, values) in zip(coefs, walk.kinks, strict=True):
         row[features] = values
     strengths, events = (np.array([kink[i] for kink in walk.kinks]) for i in range(2))
-    return Path(strengths, np.maximum(coefs, 0.0) if positive else coefs, events)
+    return Path(strengths, np.maximum(coefs, 0.0) if positive else coefs, events, np.arange(p))
 
 
 class Walk:
