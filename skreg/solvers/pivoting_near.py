@@ -32,7 +32,7 @@ from .pivoting import INDEPENDENT, Path
 from .working_set import WorkingGram
 
 # Ratio of t between two looks, their number, and the share of its bound at which a feature is near.
-STRETCH, LOOKS, NEAR = 0.6, 32, 0.8
+STRETCH, LOOKS, NEAR = 0.75, 32, 0.85
 BEYOND = 1e-9  # of its bound: a correlation that exceeds it by less does so by rounding
 
 Kink = tuple[float, int, NDArray, NDArray]
@@ -114,7 +114,7 @@ class NearPath:
         """Go on to `stop`; return whether it is reached."""
         before, t, kinks = self.active, self.t, self.kinks
         correlation = self.correlation
-        self._join(self._pull() >= NEAR * t * self.v)
+        self._join(self._pull() >= NEAR * t * self.v)  # one at least, which is at its bound
         while True:
             self.active, self.t, self.kinks = before.copy(0), t, kinks.copy()
             self.correlation = correlation
@@ -176,10 +176,10 @@ class NearPath:
 
     def _enter(self, j: int, bound: float) -> bool:
         """Let near feature number j enter, unless it depends on the active ones."""
-        u = self.active.inverse @ self.rows[:, j]
-        feature = self.near.features[j]
+        beside, feature = self.rows[:, j], self.near.features[j]
+        u = self.active.inverse @ beside
         norm2 = self.problem.column_norms2[feature] + self.ridge[feature]
-        size = norm2 - self.rows[:, j] @ u
+        size = norm2 - beside @ u
         if size <= INDEPENDENT * norm2:
             return False
         slot = int(self.active.near.argmin())
@@ -189,15 +189,14 @@ class NearPath:
 
     def _stretch(self, stop: float) -> bool:
         """Follow the near features to `stop`; return whether it is reached."""
-        features = self.near.features
-        v, q = self.v[features], self.correlation[features]
-        self.rows, k = self._rows(), len(features)
+        features, active = self.near.features, self.active
+        v, q, k = self.v[features], self.correlation[features], len(features)
+        self.rows = self._rows()
         may_enter = v > 0
-        may_enter[self.active.near[self.active.near >= 0]] = False
+        may_enter[active.near[active.near >= 0]] = False
         blocked: list[int] = []  # those that depend on the active ones, until one of these leaves
         left, left_side = 0, 0.0  # the one that has just left, and the side it was on
         for _ in range(20 * min(self.problem.shape) + 1000):
-            active = self.active
             if active.near.min() >= 0:  # no slot is free
                 active = self.active = active.copy(len(active.w) * 5 // 4 + 16)
                 self.rows = self._rows()
@@ -207,23 +206,22 @@ class NearPath:
             side = np.ones(k) if self.positive else np.copysign(1.0, a)
             speed = v - side * g
             meets = may_enter & (speed > 0)
-            if k:
-                meets[left] &= side[left] != left_side
+            meets[left] &= side[left] != left_side
             enters = np.divide(side * a, speed, where=meets, out=np.zeros(k))
+            j = int(enters.argmax())
             falls = (active.w * d < 0) & (active.bound != 0)
-            leaves = np.divide(active.w, d, where=falls, out=np.full(len(d), -np.inf)) + self.t
-            j = int(enters.argmax()) if k else 0
-            i = int(leaves.argmax())
-            first = min(max(enters[j] if k else 0.0, leaves[i]), self.t)
-            step = self.t - max(first, stop)
+            shrinks = np.divide(d, active.w, where=falls, out=np.zeros(len(d)))
+            i = int(shrinks.argmin())
+            leaves = self.t + 1.0 / shrinks[i] if shrinks[i] < 0 else 0.0
+            step = self.t - min(max(enters[j], leaves, stop), self.t)
             active.w += step * d
             q -= step * g
             self.t -= step
-            if first <= stop:
+            if max(enters[j], leaves) <= stop:
                 self.t = stop
                 return True
             left_side = 0.0
-            if leaves[i] >= enters[j]:
+            if leaves >= enters[j]:
                 left, left_side = int(active.near[i]), np.sign(active.bound[i])
                 active.w[i] = 0.0
                 self._record(~int(features[left]))
