@@ -3,17 +3,18 @@
     minimise 1/2 |b - A w|^2 + 1/2 sum_j ridge_j w_j^2 + t sum_j v_j |w_j|
 
 for every t from the largest down to `end`. For the active features J with signs s, H = A_J'A_J +
-diag(ridge_J) and d = H^-1 (s v), the coefficients in J grow by d for each unit that t falls, and the
-correlations of the others fall by g = A'A_J d. The inverse of H is kept. For a feature j that enters
-it is bordered, and for one that leaves it is unbordered. Both add a matrix of rank one:
+diag(ridge_J) and d = H^-1 (s v), the coefficients in J grow by d for each unit that t falls, and
+the correlations of the others fall by g = A'A_J d. The inverse of H is kept. It gains a row and a
+column for a feature that enters, and loses them for one that leaves. Either adds a matrix of rank
+one,
 
-    H^-1 + u u' / size       with u = H^-1 A_J'a_j, -1 in the place of j, and size = |rest of a_j|^2,
-    H^-1 - r r' / r_i        with r its row of the feature that leaves.
+    u u' / size        with u = H^-1 A_J'a_j and -1 in the place of j, size = a_j'(a_j - A_J u),
+    -r r' / r_i        with r the row of the feature that leaves, and r_i its diagonal entry.
 
-Far from the bound nothing happens. Only the features near it are followed, by the rows of their Gram
-matrix, and from time to time all features are looked at. If another one is found beyond its bound,
-it joins them, and the path is taken again from the look before. A look takes the residual from the
-data, and one step of refinement corrects what the updates have lost to rounding.
+Far from the bound nothing happens. Only the features near it are followed, by the rows of their
+Gram matrix, and from time to time all features are looked at. If another one is found beyond its
+bound, it joins them, and the path is taken again from the look before. A look takes the residual
+from the data, and one step of refinement corrects what the updates have lost to rounding.
 
 References: Osborne, Presnell & Turlach (2000), IMA J. Numer. Anal. 20; Efron, Hastie, Johnstone &
 Tibshirani (2004), Annals of Statistics 32.
