@@ -45,8 +45,10 @@ class RegularizationPath:
     intercepts : ndarray of shape (m,) or (m, n_targets)
         The intercepts, 0 if `fit_intercept=False`.
     dual_gaps : ndarray of shape (m,) or (m, n_targets)
-        The certificates, in units of the objective: bounds on how far it is above its minimum.
-        Evaluated on the data in float64.
+        The certificates, in units of the objective: bounds on how far it is above its minimum,
+        evaluated in float64. On a table, the bound of a lasso is taken from the moments of the
+        rows, and allows for their rounding, as long as it is within `tol`; otherwise, and for all
+        others, it is evaluated on the rows.
     n_iters : ndarray of shape (m,)
         Steps taken to each value: kinks of an exact path, or those of the solver.
     feature_names : ndarray of shape (n_features,) or None
@@ -157,7 +159,7 @@ class _Source:
             return found
         rest = np.flatnonzero(~found.alone)
         gaps = found.dual_gaps
-        gaps[rest] = rows.gaps(values[rest], found.coefs[rest])
+        gaps[rest] = self.problem.gaps_on(rows, values[rest], found.coefs[rest])
         within = gaps <= self.model.tol * 0.5 * rows.problem.target_norm2
         failed = rest[~within[rest].all(axis=tuple(range(1, within.ndim)))]
         if len(failed):

@@ -24,7 +24,7 @@ from .._solution import Settings, Solution
 from ..linear.base import BaseRegularized
 from ..problem.protocol import ALL, Problem, is_design
 from ..solvers import certified, spectral
-from ..solvers.certificate import ACCURACY, CANCELLED
+from ..solvers.certificate import bound_from_moments, rounding_errors
 from ..solvers.pivoting import Path, lasso_path
 from ..solvers.pivoting_near import lasso_path_near
 from ..solvers.pivoting_rows import lasso_path_rows
@@ -218,10 +218,26 @@ class PathProblem:
             terms = coefs[some], correlation[some], norm2[some]
             gap[some] = part.dual_gap(*terms)
             if np.any(gap[some] > tolerated):
-                gap[some] = part.dual_gap(*terms, self._rounding(coefs[some]))
+                gap[some] = part.dual_gap(*terms, rounding_errors(self.problem, coefs[some]))
         if self.unit.has_l1 and not len(free):  # then no part of the penalty is quadratic
             return gap
         return gap + free_gap + self._unresolved(values, coefs)
+
+    def gaps_on(self, rows: PathProblem, values: NDArray, coefs: NDArray) -> NDArray:
+        """Return the gaps (m, ...) on the rows that the moments here are of, or bounds on them.
+
+        A bound from the moments serves as long as it is within the tolerance: one product with the
+        rows for each strength would take longer than all else.
+        """
+        if not self.unit.has_l1 or self.unit.free.any() or not is_design(rows.problem):
+            return rows.gaps(values, coefs)
+        penalty = self.penalty(values.reshape(-1, *(1,) * (coefs.ndim - 2)))
+        gaps = bound_from_moments(self.problem, rows.problem, penalty, coefs)
+        above = self.settings.tol * 0.5 * self.problem.target_norm2 < gaps
+        unsure = np.flatnonzero(above.reshape(len(gaps), -1).any(axis=1))
+        if len(unsure):
+            gaps[unsure] = rows.gaps(values[unsure], coefs[unsure])
+        return gaps
 
     def _unresolved(self, values: NDArray, coefs: NDArray) -> NDArray:
         """Return what the objective may gain (m, ...) behind the rounding of moments."""
@@ -233,12 +249,6 @@ class PathProblem:
             return hidden
         each = zip(values, coefs, strict=True)
         return np.array([self.problem.unresolved(w, self.penalty(value)) for value, w in each])
-
-    def _rounding(self, coefs: NDArray) -> NDArray:
-        """Return the rounding errors (m, ..., p) of the correlations at coefs (m, ..., p)."""
-        norms = np.sqrt(self.problem.column_norms2)
-        size = ACCURACY * np.sqrt(self.problem.target_norm2) + CANCELLED * (np.abs(coefs) @ norms)
-        return np.expand_dims(size, -1) * norms
 
     @cached_property
     def spectrum(self) -> spectral.Primal | spectral.Dual | None:
