@@ -177,6 +177,7 @@ def _errors(fold: FoldProblem, problem: Problem, coefs: NDArray) -> NDArray:
     assert fold.data is not None
     assert fold.fold is not None
     data, test = fold.data, fold.fold.test
+    test = test[data.counted[test]]  # the values of others may overflow, and 0 times inf is NaN
     predictions = data.predictions(test, coefs, problem.intercept(coefs))
     squares = np.square(data.y[test].T - predictions)
     weights = None if data.weights is None else data.weights[test]

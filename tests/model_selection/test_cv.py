@@ -585,6 +585,20 @@ def test_the_size_of_all_weights_does_not_matter(cls, cv):
         assert_allclose(model.mse_path_, expected.mse_path_, rtol=1e-9)
 
 
+@each
+@pytest.mark.parametrize("shape", [(60, 6), (20, 25)])
+@not_at_the_edge
+def test_rows_of_weight_zero_may_hold_anything_finite(cls, shape):
+    X, y = regression(*shape)
+    s = np.where(np.arange(shape[0]) % 4 == 0, 0.0, 1.0)
+    expected = grid(cls, cv=3).fit(X, y, s)
+    X, y = X.copy(), y.copy()
+    X[0], y[4] = 1e300, -1e300
+    model = grid(cls, cv=3).fit(X, y, s)
+    assert_array_equal(model.mse_path_, expected.mse_path_)
+    assert_array_equal(model.coef_, expected.coef_)
+
+
 # ---------------------------------------------------------------------------- work
 
 
