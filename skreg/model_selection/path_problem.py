@@ -94,6 +94,18 @@ class CoefPath:
         return self.alone + (self.image * between) @ self.vectors.T
 
 
+@dataclass(frozen=True)
+class TracedCoefs:
+    """The coefficients at m values of a problem, found again when they are asked for."""
+
+    path: PathProblem
+    values: NDArray
+
+    def coefs(self) -> NDArray:
+        """Return the coefficients (m, ..., p)."""
+        return self.path.trace(self.values).coefs
+
+
 class PathProblem:
     """The problems of a validated estimator on some data, along its path parameter.
 
@@ -187,14 +199,18 @@ class PathProblem:
 
     def held(
         self, values: NDArray, on_rows: Callable[[], PathProblem]
-    ) -> tuple[CoefPath, PathSolution | None]:
+    ) -> tuple[CoefPath | TracedCoefs, PathSolution | None]:
         """Return the coefficients at the values (m,) to keep, and the solutions if computed.
 
-        Where one factorisation serves all strengths, it is kept if that is less.
+        What they are computed from, a factorisation or the problem, is kept where that is less.
         """
         ts, spectrum = self.parameter.strength(values), self.spectrum
         if spectrum is not None and np.all(spectrum.resolves(ts) & (ts > 0)):
             return CoefPath.of_spectrum(spectrum, ts), None
+        numbers = sum(part.size for part in vars(self.problem).values() if hasattr(part, "size"))
+        if self.has_exact_paths and len(values) * np.prod(self.problem.coef_shape) > numbers:
+            # Without the paths that this problem has followed.
+            return TracedCoefs(self.posed_on(self.problem, is_fallback=False), values), None
         found = self.trace(values, on_rows)
         return CoefPath(found.coefs), found
 
@@ -234,7 +250,7 @@ class PathProblem:
         penalty = self.penalty(values.reshape(-1, *(1,) * (coefs.ndim - 2)))
         gaps = bound_from_moments(self.problem, rows.problem, penalty, coefs)
         above = self.settings.tol * 0.5 * self.problem.target_norm2 < gaps
-        unsure = np.flatnonzero(above.reshape(len(gaps), -1).any(axis=1))
+        unsure = np.flatnonzero(above.any(axis=tuple(range(1, above.ndim))))
         if len(unsure):
             gaps[unsure] = rows.gaps(values[unsure], coefs[unsure])
         return gaps
@@ -264,36 +280,41 @@ class PathProblem:
         """The ridge weights along the path."""
         return spectral.RidgePath.between(self.zero, self.unit)
 
+    @property
+    def has_exact_paths(self) -> bool:
+        """Whether the solutions are piecewise linear in the strength, and a path short enough."""
+        if not self.unit.has_l1 or self.zero.has_l1 or self.solver != "auto":
+            return False
+        if not np.array_equal(self.unit.finite[1], self.zero.finite[1]):
+            return False
+        if self.unit.positive and np.any(self.unit.l1 == 0):
+            return False
+        n, p = self.problem.shape
+        n_kept = p - np.count_nonzero(self.unit.excluded)
+        return min(n, p) <= ROWS_SIDE or bool(n >= p and n_kept <= PIVOTING_SIDE)
+
     def exact_paths(self, end: float) -> list[Path] | None:
-        """Return the lasso path of each target down to strength `end`, or None for others."""
+        """Return the lasso path of each target down to strength `end`; None if one does not end."""
         v, ridge, positive = *self.unit.finite, self.unit.positive
-        is_lasso = self.unit.has_l1 and not self.zero.has_l1
-        if not is_lasso or not np.array_equal(ridge, self.zero.finite[1]):
-            return None
-        if positive and np.any(self.unit.l1 == 0):
-            return None
         problem, kept = self.problem, np.flatnonzero(~self.unit.excluded)
         n, p = problem.shape
-        targets = list(np.ndindex(problem.coef_shape[:-1]))
-        is_short, paths = min(n, p) <= ROWS_SIDE, []
-        if self.is_fallback and is_short and 8 * n * len(kept) <= ROWS_BYTES and is_design(problem):
-            A = problem.columns(kept)
+        paths, targets = [], list(np.ndindex(problem.coef_shape[:-1]))
+        if self.is_fallback and 8 * n * len(kept) <= ROWS_BYTES and is_design(problem):
+            A, penalty = problem.columns(kept), (v[kept], ridge[kept])
             for k in targets:
-                paths.append(
-                    lasso_path_rows(A, problem.target[k], v[kept], ridge[kept], end, positive)
-                )
+                paths.append(lasso_path_rows(A, problem.target[k], *penalty, end, positive))
         elif len(kept) <= PIVOTING_SIDE and n >= p:
             G = problem.gram(kept if len(kept) < p else ALL)
             G.flat[:: len(kept) + 1] += ridge[kept]
             for k in targets:
                 paths.append(lasso_path(G, problem.cross[k][kept], v[kept], end, positive))
-        elif is_short:
+        else:
             for k in targets:
                 single = problem.select_target(k[0]) if k else problem
                 paths.append(lasso_path_near(single, self.unit.l1, ridge, end, positive))
             kept = np.arange(p)
         found = [path.among(kept, p) for path in paths if path is not None]
-        return found if found and len(found) == len(paths) else None
+        return found if len(found) == len(paths) else None
 
     def _all_at_once(self, ts: NDArray) -> tuple[NDArray, NDArray, str, NDArray] | None:
         """Return coefs (m, ..., p), iterations (m,), the solver, and where they can be trusted."""
@@ -302,7 +323,7 @@ class PathProblem:
             exact = self.spectrum.resolves(ts) & (ts > 0)  # 0 asks for the minimum norm
             return coefs, np.ones(len(ts), dtype=int), "spectral", exact
         positive = ts[ts > 0]
-        if not len(positive):
+        if not len(positive) or not self.has_exact_paths:
             return None
         if self.paths is None or self.paths[0].knots[-1] > positive.min():
             self.paths = self.exact_paths(float(positive.min()))
