@@ -293,6 +293,14 @@ class PathProblem:
         n_kept = p - np.count_nonzero(self.unit.excluded)
         return min(n, p) <= ROWS_SIDE or bool(n >= p and n_kept <= PIVOTING_SIDE)
 
+    def with_kinks(self, values: NDArray) -> NDArray:
+        """Return the values (m,) and, of a lasso path of a single target, the kinks between."""
+        if not self.has_exact_paths or self.problem.cross.ndim > 1 or values[-1] == 0:
+            return values
+        self.paths = self.exact_paths(values[-1])
+        knots = np.concatenate([path.knots for path in self.paths or []] + [values])
+        return np.unique(knots[(knots >= values[-1]) & (knots <= values[0])])[::-1]
+
     def exact_paths(self, end: float) -> list[Path] | None:
         """Return the lasso path of each target down to strength `end`; None if one does not end."""
         v, ridge, positive = *self.unit.finite, self.unit.positive
