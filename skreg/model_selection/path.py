@@ -8,12 +8,12 @@ were not accurate enough.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 
 from .._solution import Solution, warn_not_converged
 from ..linear.base import BaseRegularized, cast
@@ -207,7 +207,7 @@ def regularization_path(
     Parameters
     ----------
     estimator : L1Regressor, L2Regressor or DropoutRegressor
-        What to fit. It is cloned, not changed. Its `solver` must be an exact one. Its own strength,
+        What to fit. It is not changed. Its `solver` must be an exact one. Its own strength,
         and whatever it was fitted to, play no role.
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
         The design. float64 and float32 are kept, everything else becomes float64.
@@ -308,13 +308,13 @@ def regularization_path(
 
 
 def _checked_model(estimator: Any) -> BaseRegularized:
-    """Return a clone of the estimator, if a path can run over it."""
+    """Return a copy of the estimator, if a path can run over it."""
     if not (isinstance(estimator, BaseRegularized) and hasattr(estimator, "_path_parameter")):
         raise TypeError(
             "estimator must be an L1Regressor, an L2Regressor or a DropoutRegressor; got "
             f"{estimator!r}."
         )
-    model = clone(estimator)
+    model = copy(estimator)
     model._validate_params()
     if model.solver != "auto" and not table.SOLVERS[model.solver].exact:
         raise ValueError(f"solver={model.solver!r} does not support paths; use solver='auto'.")

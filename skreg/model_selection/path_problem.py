@@ -34,6 +34,7 @@ from . import grids
 ROWS_SIDE = 500  # rows up to which a path along them beats the working set
 FEW_PENALTIES = 8  # at values that folds ask for again: those of a chunk of the grid, and the least
 CACHE_BYTES = 2**18  # of coefficients whose gaps are taken at a time
+MANY_COEFS = 2**20  # of all strengths, more than which are not held if they can be found again
 ROWS_BYTES = 2**28  # that a dense copy of the columns may take for it
 
 
@@ -208,7 +209,8 @@ class PathProblem:
         if spectrum is not None and np.all(spectrum.resolves(ts) & (ts > 0)):
             return CoefPath.of_spectrum(spectrum, ts), None
         numbers = sum(part.size for part in vars(self.problem).values() if hasattr(part, "size"))
-        if self.has_exact_paths and len(values) * np.prod(self.problem.coef_shape) > numbers:
+        size = len(values) * int(np.prod(self.problem.coef_shape))
+        if self.has_exact_paths and size > max(numbers, MANY_COEFS):
             # Without the paths that this problem has followed.
             return TracedCoefs(self.posed_on(self.problem, is_fallback=False), values), None
         found = self.trace(values, on_rows)
