@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._solution import Solution, warn_not_converged
+from .._solution import warn_not_converged
 from ..linear.base import BaseRegularized, cast
 from ..problem.design import RowDesign
 from ..problem.validation import as_floats
@@ -303,7 +303,7 @@ def regularization_path(
     rows = problem.posed_on(design)
     table.check(model.solver, design, rows.unit)
     if values is None:
-        values = rows.grid(n_values, eps)
+        values = parameter.grid(design, rows.unit, n_values, eps)
     return _Source(model, problem, rows, X.dtype).path(values)
 
 
@@ -324,7 +324,7 @@ def _checked_model(estimator: Any) -> BaseRegularized:
 def _warn_of_the_worst(problem: PathProblem, values: NDArray, found: PathSolution) -> None:
     """Warn once if relative gaps are above tol, of the largest."""
     tol, target_norm2 = problem.settings.tol, problem.problem.target_norm2
-    if Solution(found.coefs, found.dual_gaps).relative_gap(target_norm2) <= tol:
+    if found.relative_gap(target_norm2) <= tol:
         return
     gaps = np.array([found[k].relative_gap(target_norm2) for k in range(len(values))])
     worst = int(np.argmax(gaps))

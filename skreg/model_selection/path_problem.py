@@ -42,9 +42,8 @@ ROWS_BYTES = 2**28  # that a dense copy of the columns may take for it
 class PathSolution:
     """The solutions at m strengths: coefs (m, ..., p), dual gaps (m, ...), iterations (m,).
 
-    `solvers` names the solver of each, `alone` (m,) masks those that were solved on
-    the rows by themselves, and
-    `gap` is the largest relative gap.
+    `solvers` names the solver of each, and `alone` (m,) masks those that were solved on the rows by
+    themselves.
     """
 
     coefs: NDArray
@@ -52,11 +51,14 @@ class PathSolution:
     n_iters: NDArray
     solvers: list[str]
     alone: NDArray
-    gap: float
 
     def __getitem__(self, k: int) -> Solution:
         """Return the solution at strength number k."""
         return Solution(self.coefs[k], self.dual_gaps[k], int(self.n_iters[k]), self.solvers[k])
+
+    def relative_gap(self, target_norm2: NDArray) -> float:
+        """Return the largest gap in units of |b|^2 / 2, for |b|^2 (...)."""
+        return Solution(self.coefs, self.dual_gaps).relative_gap(target_norm2)
 
 
 @dataclass(frozen=True)
@@ -142,10 +144,6 @@ class PathProblem:
             return PathProblem(self.estimator, problem)
         return self.posed_on(problem, is_fallback=False)
 
-    def grid(self, n_values: int, eps: float | None = None) -> NDArray:
-        """Return the automatic grid (n_values,), descending."""
-        return self.parameter.grid(self.problem, self.unit, n_values, eps)
-
     def penalty(self, values: NDArray | float) -> Penalty:
         """Return the penalty at values (...) of the parameter: weights of shape (..., p)."""
         values = np.asarray(values)
@@ -196,7 +194,7 @@ class PathProblem:
                 continue
             coefs[k], gaps[k] = solution.coef, solution.dual_gap
             n_iters[k], names[k] = solution.n_iter, solution.solver
-        return PathSolution(coefs, gaps, n_iters, names, alone, self._relative(gaps))
+        return PathSolution(coefs, gaps, n_iters, names, alone)
 
     def held(
         self, values: NDArray, on_rows: Callable[[], PathProblem]
@@ -323,8 +321,10 @@ class PathProblem:
                 single = problem.select_target(k[0]) if k else problem
                 paths.append(lasso_path_near(single, self.unit.l1, ridge, end, positive))
             kept = np.arange(p)
-        found = [path.among(kept, p) for path in paths if path is not None]
-        return found if len(found) == len(paths) else None
+        found = [path for path in paths if path is not None]
+        if len(found) < len(paths):
+            return None
+        return found if len(kept) == p else [path.among(kept, p) for path in found]
 
     def _all_at_once(self, ts: NDArray) -> tuple[NDArray, NDArray, str, NDArray] | None:
         """Return coefs (m, ..., p), iterations (m,), the solver, and where they can be trusted."""
@@ -366,8 +366,4 @@ class PathProblem:
             for name in ("coef", "dual_gap", "n_iter")
         )
         names = [solution.solver for solution in found]
-        return PathSolution(coefs, gaps, n_iters, names, alone, self._relative(gaps))
-
-    def _relative(self, gaps: NDArray) -> float:
-        """Return the largest of gaps (m, ...) in units of |b|^2 / 2."""
-        return Solution(gaps, gaps).relative_gap(self.problem.target_norm2)
+        return PathSolution(coefs, gaps, n_iters, names, alone)

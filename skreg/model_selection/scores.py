@@ -157,7 +157,7 @@ def _score_fold(
         step = max(1, CHUNK_BYTES // size)
         for start in range(0, len(values), step):
             found = path.trace(values[start : start + step], on_rows)
-            gap = max(gap, found.gap)
+            gap = max(gap, found.relative_gap(path.problem.target_norm2))
             errors.append(_errors(fold, path.problem, found.coefs))
             if scorer is not None:
                 scores += _user_scores(path.estimator, fold, path.problem, found.coefs, scorer)

@@ -93,8 +93,6 @@ class Path:
 
     def among(self, features: NDArray, p: int) -> Path:
         """Return the path among p features, of which it has been that of the `features` (l,)."""
-        if len(features) == p:
-            return self
         names = np.append(features, p)
         events = self.features
         events = np.where(events < 0, ~names[~events], names[events])
