@@ -20,7 +20,7 @@ from .scores import Scores
 class L1RegressorCV(BaseCV):
     """`L1Regressor` with `l1_lambda` chosen by cross-validation or an information criterion.
 
-    On tables of up to 300 columns, and of up to 500 rows, one exact path serves all values of a
+    For data of at most 1000 columns, or at most 1000 rows, one exact path serves all values of a
     fold; with at least as many rows as columns, the moments of the rows are computed once for all
     folds. Each fold is fitted at the value itself, on its own sum of weights, as `GridSearchCV`
     does, and the chosen model is certified on the data.

@@ -57,8 +57,8 @@ class RegularizationPath:
         The kinks of an exact lasso path: the values of `l1_lambda` at which a feature enters or
         leaves, descending from the first to the last of `values`; between them every coefficient is
         linear. With several targets a list, one per target. None where the path is no lasso (an
-        `L2Regressor`, dropout), where its features are more than 300 and its rows more than 500,
-        or more than its features (it went by the working set), and with `solver` other than "auto".
+        `L2Regressor`, dropout), where both rows and features are more than 1000 (it went by the
+        working set), and with `solver` other than "auto".
     entered : ndarray of shape (n_knots,), list of them, or None
         For each kink the feature j that enters there, or -j - 1 if it leaves.
 
@@ -259,10 +259,9 @@ def regularization_path(
     For n samples and p features, the path of L2 strengths or dropout rates takes one
     eigendecomposition of the smaller of the p x p and the n x n side, and each value min(n, p) p
     operations. Where there is none that all values share (some feature bears another ridge too
-    and p > n, for instance) each value is a fit of its own. A lasso path is piecewise linear: on
-    tables of up to 300 columns it is followed from kink to kink on the Gram matrix, and with more
-    columns than rows, of which there are up to 500, along the rows ([3]_); the values are
-    interpolated between. Larger lasso paths start each value from the one before.
+    and p > n, for instance) each value is a fit of its own. A lasso path is piecewise linear. With at
+    most 1000 columns, or at most 1000 rows, it is followed from kink to kink ([3]_), and the values
+    are interpolated between. Larger lasso paths start each value from the one before.
 
     References
     ----------
