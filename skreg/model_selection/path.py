@@ -259,9 +259,9 @@ def regularization_path(
     For n samples and p features, the path of L2 strengths or dropout rates takes one
     eigendecomposition of the smaller of the p x p and the n x n side, and each value min(n, p) p
     operations. Where there is none that all values share (some feature bears another ridge too
-    and p > n, for instance) each value is a fit of its own. A lasso path is piecewise linear. With at
-    most 1000 columns, or at most 1000 rows, it is followed from kink to kink ([3]_), and the values
-    are interpolated between. Larger lasso paths start each value from the one before.
+    and p > n, for instance) each value is a fit of its own. A lasso path is piecewise linear. With
+    at most 1000 columns, or at most 1000 rows, it is followed from kink to kink ([3]_), and the
+    values are interpolated between. Larger lasso paths start each value from the one before.
 
     References
     ----------
