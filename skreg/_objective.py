@@ -37,6 +37,12 @@ def dropout_ridge(rate: NDArray, second_moments: NDArray) -> NDArray:
     return rate / (1.0 - rate) * second_moments
 
 
+def add_to_diagonal(matrix: NDArray, values: NDArray | float) -> NDArray:
+    """Return the matrix (k, k), with values (k,), such as ridge weights, added in place."""
+    matrix.flat[:: len(matrix) + 1] += values
+    return matrix
+
+
 @dataclass(eq=False)
 class Penalty:
     """The weights `l1` (..., p) and `ridge` (..., p), both inf where a feature is excluded.
@@ -132,8 +138,9 @@ class Penalty:
     ) -> NDArray:
         """Bound F(w) - min F (...) from w (..., p), `correlation` = A'r (..., p) and |r|^2 (...).
 
-        `rounding` (..., p) is the error of the correlations: by so much they may miss optimality.
-        Otherwise a ridge of next to nothing, which divides its square, could not be certified.
+        `rounding` (..., p) is the error of the correlations: a violation of optimality up to it
+        counts as none. Otherwise a tiny ridge, by which the square of a violation is divided, could
+        not be certified.
         """
         if np.any(rounding):
             missed = self.violation(w, correlation)
