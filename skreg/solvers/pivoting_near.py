@@ -37,7 +37,7 @@ STRETCH, LOOKS, NEAR = 0.75, 32, 0.85
 BEYOND = 1e-9  # of its bound: a correlation that exceeds it by less does so by rounding
 
 Kink = tuple[float, int, NDArray, NDArray]
-"""The t of a kink, what happens there (j enters, ~j leaves), the active features, their values."""
+"""The t of a kink, what happens there (j enters, ~j leaves), and the `near` and `w` (m,) there."""
 
 
 @dataclass
@@ -128,14 +128,14 @@ class NearPath:
     def path(self) -> Path:
         """Return the path followed."""
         self._record(len(self.v))
-        columns = np.unique(np.concatenate([features for *_, features, _ in self.kinks]))
-        coefs = np.zeros((len(self.kinks), len(columns)))
-        for row, (*_, features, values) in zip(coefs, self.kinks, strict=True):
-            row[np.searchsorted(columns, features)] = values
+        coefs = np.zeros((len(self.kinks), len(self.near.features) + 1))
+        for row, (*_, near, w) in zip(coefs, self.kinks, strict=True):
+            row[near] = w  # those of slots that are free, 0, are the last
         if self.positive:
             np.maximum(coefs, 0.0, out=coefs)
+        used = np.flatnonzero(coefs.any(axis=0))
         knots, events = (np.array([kink[i] for kink in self.kinks]) for i in range(2))
-        return Path(knots, coefs, events, columns)
+        return Path(knots, coefs[:, used], events, self.near.features[used])
 
     def _pull(self) -> NDArray:
         """Return how strongly the residual pulls the coefficients away from zero (p,)."""
@@ -157,9 +157,7 @@ class NearPath:
 
     def _record(self, event: int) -> None:
         """Add a kink."""
-        taken = self.active.near >= 0
-        features = self.near.features[self.active.near[taken]]
-        self.kinks.append((self.t, event, features, self.active.w[taken]))
+        self.kinks.append((self.t, event, self.active.near.copy(), self.active.w.copy()))
 
     def _look(self, t: float) -> None:
         """Take the correlations (p,) from the data, and correct the coefficients at t."""
@@ -184,23 +182,25 @@ class NearPath:
         if size <= INDEPENDENT * norm2:
             return False
         slot = int(self.active.near.argmin())
+        if self.active.near[slot] >= 0:  # no slot is free
+            slot = len(u)
+            self.active = self.active.copy(slot * 5 // 4 + 16)
+            self.rows, u = self._rows(), np.append(u, np.zeros(len(self.active.w) - slot))
         self.active.enter(slot, j, bound, u, size)
         self.rows[slot] = self.near.gram()[j]
         return True
 
     def _stretch(self, stop: float) -> bool:
         """Follow the near features to `stop`; return whether it is reached."""
-        features, active = self.near.features, self.active
+        features, near = self.near.features, self.active.near
         v, q, k = self.v[features], self.correlation[features], len(features)
         self.rows = self._rows()
         may_enter = v > 0
-        may_enter[active.near[active.near >= 0]] = False
+        may_enter[near[near >= 0]] = False
         blocked: list[int] = []  # those that depend on the active ones, until one of these leaves
         left, left_side = 0, 0.0  # the one that has just left, and the side it was on
         for _ in range(20 * min(self.problem.shape) + 1000):
-            if active.near.min() >= 0:  # no slot is free
-                active = self.active = active.copy(len(active.w) * 5 // 4 + 16)
-                self.rows = self._rows()
+            active = self.active
             d = active.inverse @ active.bound
             g = d @ self.rows
             a = q - self.t * g  # the correlations at t = 0, if nothing happened until then
