@@ -108,7 +108,7 @@ class TracedCoefs:
 
     def coefs(self) -> NDArray:
         """Return the coefficients (m, ..., p)."""
-        return self.path.trace(self.values).coefs
+        return copy(self.path).trace(self.values).coefs  # it keeps no path either
 
 
 class PathProblem:
