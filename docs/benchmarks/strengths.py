@@ -36,7 +36,7 @@ GOAL = 1e-8
 LONG, ROUNDS = 2.0, 5
 TOLERANCES = (1e-4, 1e-6, 1e-7, 1e-8, 1e-9)
 GLMNET_THRESHOLDS = (1e-7, 1e-14)  # its default, and about the tightest that it can use
-PATIENCE = 60.0  # seconds of one call from which no tighter tolerance is tried
+PATIENCE = 10.0  # seconds of one call from which no tighter tolerance is tried
 
 DATA = {
     "20000 x 200, AR(1) 0.5": partial(simulated, 20000, 200, 0.5),
@@ -87,7 +87,7 @@ def lasso_folds(X, y):
     ours = L1RegressorCV(lambdas=100)
     alphas = ours.fit(X, y).lambdas_
     calls = {"L1RegressorCV": partial(ours.fit, X, y)}
-    for tol in (1e-4, 1e-6, 1e-8) if X.shape[0] > X.shape[1] else (1e-4, 1e-6):
+    for tol in (1e-4, 1e-8) if X.shape[0] > X.shape[1] else (1e-4,):
         peer = LassoCV(alphas=alphas, cv=5, tol=tol, max_iter=10**6)
         calls[f"LassoCV, tol {tol:g}"] = partial(peer.fit, X, y)
     if _has_glmnet():

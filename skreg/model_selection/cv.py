@@ -265,7 +265,10 @@ class BaseCV(CallbackSupportMixin, BaseSearch):
         path = PathProblem(model, problem)
         on_rows = path.posed_on(design)
         search = self._search(path, on_rows, data.X.dtype)
-        scorer = self._scorer(routed["scorer"], len(data.y))
+        scorer = None
+        if self.scoring is not None:
+            by = check_scoring(self, scoring=self.scoring)
+            scorer = Scorer.of(by, routed["scorer"], len(data.y))
 
         def score(values: NDArray, progress: FoldProgress | None = None) -> Scores:
             """Return the scores of values (m,)."""
@@ -316,12 +319,6 @@ class BaseCV(CallbackSupportMixin, BaseSearch):
     def _splitter(self) -> Any:
         """Return the splitter of the folds."""
         return check_cv(N_FOLDS if self.cv is None else self.cv)
-
-    def _scorer(self, params: dict[str, Any], n: int) -> Scorer | None:
-        """Return the user's scorer for n rows, or None."""
-        if self.scoring is None:
-            return None
-        return Scorer.of(check_scoring(self, scoring=self.scoring), params, n)
 
     def _folds(self, data: Data, params: dict[str, Any]) -> list[Fold]:
         """Return the folds, none where there is a closed form or a criterion."""

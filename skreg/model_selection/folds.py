@@ -52,7 +52,12 @@ class Data:
         """Return the problem on a copy of the rows (k,)."""
         weights = None if self.weights is None else self.weights[rows]
         fit_intercept = self.whole.fit_intercept
-        return RowDesign.from_data(self.X[rows], self.y[rows], weights, fit_intercept)
+        X: Any = self.X
+        if isinstance(X, np.ndarray) and X.flags.f_contiguous:  # which indexing would not keep
+            X = X.T.take(rows, axis=1).T
+        else:
+            X = X[rows]
+        return RowDesign.from_data(X, self.y[rows], weights, fit_intercept)
 
     def sums(self, rows: NDArray) -> NDArray:
         """Return Z' diag(s) Z (q, q) of rows (k,), about zero or near the means; see `problem`."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from numbers import Real
-from typing import ClassVar
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -12,13 +13,14 @@ from ..linear.l1 import L1Regressor
 from ..problem.design import RowDesign
 from .criteria import INFORMATION, by_information
 from .cv import CV_CONSTRAINTS, GRID, BaseCV, Search
+from .path_problem import PathProblem
 from .scores import Scores
 
 
 class L1RegressorCV(BaseCV):
     """`L1Regressor` with `l1_lambda` chosen by cross-validation or an information criterion.
 
-    On tables of up to 300 columns, and of up to 500 rows, one exact path serves all values of a
+    For data of at most 1000 columns, or at most 1000 rows, one exact path serves all values of a
     fold; with at least as many rows as columns, the moments of the rows are computed once for all
     folds. Each fold is fitted at the value itself, on its own sum of weights, as `GridSearchCV`
     does, and the chosen model is certified on the data.
@@ -76,7 +78,8 @@ class L1RegressorCV(BaseCV):
     l1_lambda_ : float
         The chosen value.
     lambdas_ : ndarray of shape (n_values,)
-        The grid, from the largest down.
+        The grid, from the largest down. With `criterion`, an automatic grid for a single target
+        has the kinks of the lasso path as well, and n_values counts them.
     lambda_min_, lambda_1se_ : float
         What either `selection` would choose. `lambda_1se_` is missing with a criterion or a single
         fold, which have no standard error.
@@ -126,7 +129,9 @@ class L1RegressorCV(BaseCV):
 
     The criteria are n log(2 pi s2) + RSS / s2 + c df, with c = 2 or log(n) for n the number of rows
     of positive weight, RSS with weights of mean 1, s2 the noise variance, and df the number of
-    nonzero coefficients ([2]_); with an L2 part, the trace of the hat matrix on those.
+    nonzero coefficients ([2]_); with an L2 part, the trace of the hat matrix on those. Between two
+    kinks of a lasso path df is constant and RSS grows with the strength, so that the best value of
+    the whole path is a kink, or its end.
 
     References
     ----------
@@ -196,6 +201,12 @@ class L1RegressorCV(BaseCV):
         self.standardize = standardize
         self.max_iter = max_iter
         self.tol = tol
+
+    def _search(self, path: PathProblem, on_rows: PathProblem, dtype: Any) -> Search:
+        search = super()._search(path, on_rows, dtype)
+        if self.criterion is None or not isinstance(self.lambdas, Integral):
+            return search
+        return replace(search, values=path.with_kinks(search.values))
 
     def _by_criterion(self, search: Search, design: RowDesign) -> Scores:
         assert self.criterion is not None

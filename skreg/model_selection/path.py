@@ -8,14 +8,14 @@ were not accurate enough.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 
-from .._solution import Solution, warn_not_converged
+from .._solution import warn_not_converged
 from ..linear.base import BaseRegularized, cast
 from ..problem.design import RowDesign
 from ..problem.validation import as_floats
@@ -45,8 +45,10 @@ class RegularizationPath:
     intercepts : ndarray of shape (m,) or (m, n_targets)
         The intercepts, 0 if `fit_intercept=False`.
     dual_gaps : ndarray of shape (m,) or (m, n_targets)
-        The certificates, in units of the objective: bounds on how far it is above its minimum.
-        Evaluated on the data in float64.
+        The certificates, in units of the objective: bounds on how far it is above its minimum,
+        evaluated in float64. On a table, the bound of a lasso is taken from the moments of the
+        rows, and allows for their rounding, as long as it is within `tol`; otherwise, and for all
+        others, it is evaluated on the rows.
     n_iters : ndarray of shape (m,)
         Steps taken to each value: kinks of an exact path, or those of the solver.
     feature_names : ndarray of shape (n_features,) or None
@@ -55,8 +57,8 @@ class RegularizationPath:
         The kinks of an exact lasso path: the values of `l1_lambda` at which a feature enters or
         leaves, descending from the first to the last of `values`; between them every coefficient is
         linear. With several targets a list, one per target. None where the path is no lasso (an
-        `L2Regressor`, dropout), where its features are more than 300 and its rows more than 500,
-        or more than its features (it went by the working set), and with `solver` other than "auto".
+        `L2Regressor`, dropout), where both rows and features are more than 1000 (it went by the
+        working set), and with `solver` other than "auto".
     entered : ndarray of shape (n_knots,), list of them, or None
         For each kink the feature j that enters there, or -j - 1 if it leaves.
 
@@ -157,7 +159,7 @@ class _Source:
             return found
         rest = np.flatnonzero(~found.alone)
         gaps = found.dual_gaps
-        gaps[rest] = rows.gaps(values[rest], found.coefs[rest])
+        gaps[rest] = self.problem.gaps_on(rows, values[rest], found.coefs[rest])
         within = gaps <= self.model.tol * 0.5 * rows.problem.target_norm2
         failed = rest[~within[rest].all(axis=tuple(range(1, within.ndim)))]
         if len(failed):
@@ -173,22 +175,18 @@ class _Source:
         paths = self.on_rows.paths or self.problem.paths
         if paths is None:
             return None, None
-        kept = np.flatnonzero(~self.problem.unit.excluded)
-        kinks = [_kinks(target, kept, values) for target in paths]
+        kinks = [_kinks(target, values, self.problem.problem.n_features) for target in paths]
         if len(self.on_rows.problem.coef_shape) == 1:
             return kinks[0]
         knots, entered = (list(part) for part in zip(*kinks, strict=True))
         return knots, entered
 
 
-def _kinks(path: Path, kept: NDArray, values: NDArray) -> tuple[NDArray, NDArray]:
+def _kinks(path: Path, values: NDArray, n_features: int) -> tuple[NDArray, NDArray]:
     """Return the kinks (k,) between the first and the last value, and what happens there (k,)."""
     between = (path.knots >= values[-1]) & (path.knots <= values[0] * (1.0 + 1e-12))
-    inside = (path.features < len(kept)) & between
-    features = path.features[inside]
-    names = kept[np.maximum(features, ~features)]
-    entered = np.where(features >= 0, names, ~names)
-    return path.knots[inside], entered
+    inside = (path.features < n_features) & between
+    return path.knots[inside], path.features[inside]
 
 
 def regularization_path(
@@ -209,7 +207,7 @@ def regularization_path(
     Parameters
     ----------
     estimator : L1Regressor, L2Regressor or DropoutRegressor
-        What to fit. It is cloned, not changed. Its `solver` must be an exact one. Its own strength,
+        What to fit. It is not changed. Its `solver` must be an exact one. Its own strength,
         and whatever it was fitted to, play no role.
     X : {array-like, sparse matrix, sparse array} of shape (n_samples, n_features)
         The design. float64 and float32 are kept, everything else becomes float64.
@@ -261,10 +259,9 @@ def regularization_path(
     For n samples and p features, the path of L2 strengths or dropout rates takes one
     eigendecomposition of the smaller of the p x p and the n x n side, and each value min(n, p) p
     operations. Where there is none that all values share (some feature bears another ridge too
-    and p > n, for instance) each value is a fit of its own. A lasso path is piecewise linear: on
-    tables of up to 300 columns it is followed from kink to kink on the Gram matrix, and with more
-    columns than rows, of which there are up to 500, along the rows ([3]_); the values are
-    interpolated between. Larger lasso paths start each value from the one before.
+    and p > n, for instance) each value is a fit of its own. A lasso path is piecewise linear. With
+    at most 1000 columns, or at most 1000 rows, it is followed from kink to kink ([3]_), and the
+    values are interpolated between. Larger lasso paths start each value from the one before.
 
     References
     ----------
@@ -306,18 +303,18 @@ def regularization_path(
     if model.solver != "auto":
         table.check(model.solver, design, rows.unit)
     if values is None:
-        values = rows.grid(n_values, eps)
+        values = parameter.grid(design, rows.unit, n_values, eps)
     return _Source(model, problem, rows, X.dtype).path(values)
 
 
 def _checked_model(estimator: Any) -> BaseRegularized:
-    """Return a clone of the estimator, if a path can run over it."""
+    """Return a copy of the estimator, if a path can run over it."""
     if not (isinstance(estimator, BaseRegularized) and hasattr(estimator, "_path_parameter")):
         raise TypeError(
             "estimator must be an L1Regressor, an L2Regressor or a DropoutRegressor; got "
             f"{estimator!r}."
         )
-    model = clone(estimator)
+    model = copy(estimator)
     model._validate_params()
     if model.solver != "auto" and not table.SOLVERS[model.solver].exact:
         raise ValueError(f"solver={model.solver!r} does not support paths; use solver='auto'.")
@@ -327,7 +324,7 @@ def _checked_model(estimator: Any) -> BaseRegularized:
 def _warn_of_the_worst(problem: PathProblem, values: NDArray, found: PathSolution) -> None:
     """Warn once if relative gaps are above tol, of the largest."""
     tol, target_norm2 = problem.settings.tol, problem.problem.target_norm2
-    if Solution(found.coefs, found.dual_gaps).relative_gap(target_norm2) <= tol:
+    if found.relative_gap(target_norm2) <= tol:
         return
     gaps = np.array([found[k].relative_gap(target_norm2) for k in range(len(values))])
     worst = int(np.argmax(gaps))

@@ -157,7 +157,7 @@ def _score_fold(
         step = max(1, CHUNK_BYTES // size)
         for start in range(0, len(values), step):
             found = path.trace(values[start : start + step], on_rows)
-            gap = max(gap, found.gap)
+            gap = max(gap, found.relative_gap(path.problem.target_norm2))
             errors.append(_errors(fold, path.problem, found.coefs))
             if scorer is not None:
                 scores += _user_scores(path.estimator, fold, path.problem, found.coefs, scorer)
@@ -177,6 +177,7 @@ def _errors(fold: FoldProblem, problem: Problem, coefs: NDArray) -> NDArray:
     assert fold.data is not None
     assert fold.fold is not None
     data, test = fold.data, fold.fold.test
+    test = test[data.counted[test]]  # the values of others may overflow, and 0 times inf is NaN
     predictions = data.predictions(test, coefs, problem.intercept(coefs))
     squares = np.square(data.y[test].T - predictions)
     weights = None if data.weights is None else data.weights[test]

@@ -65,7 +65,7 @@ class BaseSearch(LinearPredictor):
         """Return the problem with its grid, the user's or an automatic one."""
         given = getattr(self, self._grid_parameter)
         if isinstance(given, Integral):
-            values = path.grid(int(given), self.eps)
+            values = path.parameter.grid(path.problem, path.unit, int(given), self.eps)
         else:
             values = path.parameter.checked(given, self._grid_parameter)
         return Search(path, on_rows, values, dtype)
@@ -82,7 +82,15 @@ class BaseSearch(LinearPredictor):
                 delattr(self, name)  # not every fit sets the same attributes
         index = self._choose(search, scores)
         gap = self._refit(search, index)
-        self._warn_of_gap(max(gap, scores.attributes.get("max_fold_gap_", 0.0)))
+        gap = max(gap, scores.attributes.get("max_fold_gap_", 0.0))
+        if gap > self.tol:
+            warnings.warn(
+                "A fit along the path did not converge: the largest duality gap of them, relative "
+                f"to the null model, is {gap:.3g} > tol={self.tol:.3g}. Increase max_iter, or "
+                "rescale the columns of X.",
+                ConvergenceWarning,
+                stacklevel=levels_to_the_user(),
+            )
         if not self.per_target:
             self._warn_at_edge(search, scores, int(index), score)
 
@@ -126,7 +134,8 @@ class BaseSearch(LinearPredictor):
         self._chosen = (index, *several)
         self._intercept_path = rows.problem.intercept(np.zeros_like(coef)), rows.problem.mean
         gap = Solution(coef, dual_gap, 1).relative_gap(rows.problem.target_norm2)
-        return gap if found is None else max(gap, found.gap)
+        norm2 = path.problem.target_norm2
+        return gap if found is None else max(gap, found.relative_gap(norm2))
 
     def _certified(self, search: Search, k: int, found: PathSolution | None) -> Solution:
         """Return the solution at value number k, certified on the data."""
@@ -140,17 +149,6 @@ class BaseSearch(LinearPredictor):
         if value > 0 and np.all(gap <= self.tol * 0.5 * rows.problem.target_norm2):
             return replace(solution, dual_gap=gap)
         return rows.trace(search.values[k : k + 1])[0]
-
-    def _warn_of_gap(self, gap: float) -> None:
-        """Warn if a fit of the folds or of all data did not converge."""
-        if gap > self.tol:
-            warnings.warn(
-                "A fit along the path did not converge: the largest duality gap of them, relative "
-                f"to the null model, is {gap:.3g} > tol={self.tol:.3g}. Increase max_iter, or "
-                "rescale the columns of X.",
-                ConvergenceWarning,
-                stacklevel=levels_to_the_user(),
-            )
 
     def _warn_at_edge(
         self, search: Search, scores: Scores, index: int, score: Callable[..., Scores]

@@ -120,6 +120,9 @@ def check_weights(sample_weight: Any, n_rows: int) -> NDArray | None:
 
 def as_floats(values: Any, name: str, **options: Any) -> NDArray:
     """Return `values` (...) as an array of float64; `options` are those of `check_array`."""
+    is_vector = type(values) is np.ndarray and values.dtype == np.float64 and values.ndim == 1
+    if is_vector and len(values) and np.isfinite(values).all():  # nothing to convert or refuse
+        return values.copy() if options.get("copy") else values
     refuse_masked(**{name: values})
     try:
         with without_dispatch():

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .._objective import Penalty
 from ..problem.design import EPS
-from ..problem.protocol import Problem, is_design
+from ..problem.protocol import Design, Problem, is_design
 
 # In units of |A_j| |b|: solvers meet the conditions of optimality to this accuracy, and smaller
 # violations count as rounding. On 4,000 random problems of ten kinds the largest was 2e-13.
@@ -54,7 +54,7 @@ def certify(
     gap = penalty.dual_gap(w, z, z_norm2)
     beyond = gap > tol * 0.5 * problem.target_norm2
     if beyond.any():
-        rounding = _rounding(problem, w)
+        rounding = rounding_errors(problem, w)
         allowed = penalty.dual_gap(w, z, z_norm2, rounding)
         if evaluation is None and not is_direct:
             # What is overlooked counts with the size of the coefficient.
@@ -66,11 +66,27 @@ def certify(
     return Certificate(w, correlation, norm2, gap)
 
 
-def _rounding(problem: Problem, w: NDArray) -> NDArray:
-    """Return the rounding errors (..., p) of the correlations at w (..., p)."""
+def rounding_errors(problem: Problem, w: NDArray) -> NDArray:
+    """Return what rounding may leave of the correlations (..., p) at w (..., p)."""
     norms = np.sqrt(problem.column_norms2)
     size = ACCURACY * np.sqrt(problem.target_norm2) + CANCELLED * (np.abs(w) @ norms)
     return np.expand_dims(size, -1) * norms
+
+
+def bound_from_moments(moments: Problem, design: Design, penalty: Penalty, w: NDArray) -> NDArray:
+    """Return bounds (...) on the gaps of w (..., p) on the rows of a design, from their moments.
+
+    A sum of n products has a relative error of about sqrt(n) EPS (Higham & Mary, 2019, SIAM J. Sci.
+    Comput. 41), and so have the moments, before centring. The bound takes the worst correlations.
+    """
+    noise = np.sqrt(design.shape[0]) * EPS
+    norms = np.sqrt(moments.column_norms2 + design.centre**2)
+    total = np.sqrt(moments.target_norm2) + np.abs(w) @ norms
+    errors = noise * np.multiply.outer(total, norms)
+    correlation, norm2 = moments.evaluate(w)
+    worst = correlation + (errors if penalty.positive else np.copysign(errors, correlation))
+    hidden = noise * total * total
+    return penalty.dual_gap(w, worst, norm2 + hidden) + 2.0 * hidden
 
 
 def _without_free(
@@ -79,7 +95,7 @@ def _without_free(
     """Return the gain (...) of a step in the free features, and A'r (..., p), |r|^2 (...) after."""
     free, gain = np.flatnonzero(penalty.free), np.zeros(w.shape[:-1])
     z = correlation.copy()
-    if np.any((np.abs(z) > _rounding(problem, w)) & penalty.free):
+    if np.any((np.abs(z) > rounding_errors(problem, w)) & penalty.free):
         moved, before = w.copy(), norm2
         moved[..., free] += _newton_step(problem, free, z)
         z, norm2 = problem.evaluate(moved)

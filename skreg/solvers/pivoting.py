@@ -71,24 +71,34 @@ def minimiser(G: NDArray, c: NDArray, l1: NDArray, positive: bool) -> tuple[NDAr
 
 @dataclass(frozen=True)
 class Path:
-    """A piecewise linear path: `knots` (m,), descending, and the `coefs` (m, p) there.
+    """A piecewise linear path: `knots` (m,), descending, and the `coefs` (m, k) there.
 
     `features` (m,) says which feature j enters at each knot, ~j if it leaves, and p if none does.
+    `columns` (k,) are the features that `coefs` are of; those of all others are 0.
     """
 
     knots: NDArray
     coefs: NDArray
     features: NDArray
+    columns: NDArray
 
     def at(self, strengths: NDArray) -> NDArray:
-        """Return the coefficients (k, p) at strengths (k,), by interpolation."""
+        """Return the coefficients (l, k) at strengths (l,), by interpolation."""
         if len(self.knots) == 1:
             return np.repeat(self.coefs, len(strengths), axis=0)
         after = np.searchsorted(-self.knots[1:-1], -strengths) + 1
         start, end = self.knots[after - 1], self.knots[after]
-        share = (start - strengths) / np.maximum(start - end, TINY)
-        share = np.minimum(np.maximum(share, 0.0), 1.0)[:, None]
+        length = start - end
+        along = np.minimum(np.maximum(start - strengths, 0.0), length)
+        share = (along / np.maximum(length, TINY))[:, None]
         return self.coefs[after - 1] + share * (self.coefs[after] - self.coefs[after - 1])
+
+    def among(self, features: NDArray, p: int) -> Path:
+        """Return the path among p features, of which it has been that of the `features` (l,)."""
+        names = np.append(features, p)
+        events = self.features
+        events = np.where(events < 0, ~names[~events], names[events])
+        return Path(self.knots, self.coefs, events, features[self.columns])
 
 
 def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -> Path | None:
@@ -151,7 +161,7 @@ def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -
     if t > end:
         return None
     # Adding 0 makes a plain zero of -0, which is what y * active has for a negative y.
-    return Path(np.array(knots), np.array(coefs) + 0.0, np.array(features))
+    return Path(np.array(knots), np.array(coefs) + 0.0, np.array(features), np.arange(p))
 
 
 def _exchange(T: NDArray, k: int, row: NDArray) -> None:

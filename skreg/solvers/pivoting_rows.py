@@ -1,4 +1,4 @@
-"""The exact lasso path along the rows: for more columns than rows, and for columns nearly tied.
+"""The exact lasso path along the rows: for columns nearly tied.
 
     minimise 1/2 |b - A w|^2 + 1/2 sum_j ridge_j w_j^2 + t sum_j v_j |w_j|
 
@@ -14,18 +14,12 @@ a and g: one product with the data per kink. Nothing is squared, so that columns
 1e-6 of their size lose no more digits than in least squares; and as w(t) is a formula in t, the
 rounding errors of one kink are not those of the next.
 
-Far from the bound nothing happens. Between two looks at all columns, only those near the bound are
-multiplied. If a look finds another one beyond its bound, that one joins them, and the path is taken
-again from the look before.
-
 References: Osborne, Presnell & Turlach (2000), IMA J. Numer. Anal. 20; Efron, Hastie, Johnstone &
 Tibshirani (2004), Annals of Statistics 32; Daniel, Gragg, Kaufman & Stewart (1976), Math. Comp. 30
 (Gram-Schmidt done twice, to update a QR factorisation).
 """
 
 from __future__ import annotations
-
-from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,9 +34,6 @@ from .pivoting import Path
 # Share of a column's norm that the active ones must leave of it: what a sum of columns leaves is
 # some 1e-15, and two that differ by 1e-10 of their size agree with a rotated basis to 3e-8.
 INDEPENDENT = 1e-11
-# Ratio of t between two looks, and their number. A column whose correlation is beyond this share of
-# its bound is near: the others, if they stayed as they are, would not meet it before the next look.
-STRETCH, LOOKS = 0.75, 32
 
 Kink = tuple[float, int, list[int], NDArray]
 """The t of a kink, what happens there (j enters, ~j leaves), the active features, their values."""
@@ -87,28 +78,18 @@ def lasso_path_rows(
     walk = Walk(np.asfortranarray(A), b, v, np.broadcast_to(ridge, p), positive)
     for j in np.flatnonzero(v == 0):
         walk.enter(int(j), 0.0)
-    pull = walk.pull(0.0)
+    correlation = walk.A.T @ walk.fixed
+    pull = correlation if positive else np.abs(correlation)
     share = np.divide(pull, v, where=~walk.is_active & (v > 0), out=np.zeros(p))
-    top = walk.t = max(float(share.max(initial=0.0)), end)
-    stops = top * STRETCH ** np.arange(1.0, LOOKS)
-    for stop in [*stops[stops > end], end] if top > end else []:
-        near = walk.is_active | (pull >= STRETCH * walk.t * v)
-        while True:
-            trial = walk.copy()
-            if not trial.follow(np.flatnonzero(near), stop):
-                return None
-            pull = trial.pull(stop)
-            beyond = (pull > (1.0 + 1e-9) * stop * v) & ~near
-            if not beyond.any():
-                break
-            near |= beyond
-        walk = trial
+    walk.t = max(float(share.max(initial=0.0)), end)
+    if walk.t > end and not walk.follow(end):
+        return None
     walk.kinks.append((walk.t, p, walk.features, walk.values(walk.t)))
     coefs = np.zeros((len(walk.kinks), p))
     for row, (_, _, features, values) in zip(coefs, walk.kinks, strict=True):
         row[features] = values
     strengths, events = (np.array([kink[i] for kink in walk.kinks]) for i in range(2))
-    return Path(strengths, np.maximum(coefs, 0.0) if positive else coefs, events)
+    return Path(strengths, np.maximum(coefs, 0.0) if positive else coefs, events, np.arange(p))
 
 
 class Walk:
@@ -128,27 +109,15 @@ class Walk:
         self.bounds, self.c, self.z, self.w0, self.w1 = np.zeros((5, 0))
         self.fixed, self.turning = b, np.zeros(len(b))  # the residual is fixed + t * turning
 
-    def copy(self) -> Walk:
-        """Return a walk that goes on from here; what it adds to the factors this one ignores."""
-        other = copy(self)
-        other.is_active = self.is_active.copy()
-        other.features, other.kinks = self.features.copy(), self.kinks.copy()
-        return other
-
-    def pull(self, t: float) -> NDArray:
-        """Return how strongly the residual at t pulls the coefficients away from zero (p,)."""
-        correlation = self.A.T @ (self.fixed + t * self.turning)
-        return correlation if self.positive else np.abs(correlation)
-
     def values(self, t: float) -> NDArray:
         """Return the coefficients (k,) of the active features at t."""
         return self.w0 - t * self.w1
 
-    def follow(self, columns: NDArray, stop: float) -> bool:
-        """Go on to `stop` where only these columns (m,) may enter; return whether it is reached."""
-        A, v = np.asfortranarray(self.A[:, columns]), self.v[columns]
+    def follow(self, stop: float) -> bool:
+        """Go on to `stop`; return whether it is reached."""
+        A, v = self.A, self.v
         a, g = A.T @ self.fixed, A.T @ self.turning
-        may_enter = np.isfinite(v) & ~self.is_active[columns]
+        may_enter = np.isfinite(v) & ~self.is_active
         blocked: list[int] = []  # columns that depend on the active ones, until one of these leaves
         left, left_side = 0, 0.0  # the column that has just left, and the side it was on
         for _ in range(20 * min(self.A.shape) + 1000):
@@ -169,10 +138,7 @@ class Walk:
             if soonest > enters[j]:
                 i = int(leaves.argmax())
                 values[i] = 0.0
-                left, left_side = (
-                    int(np.searchsorted(columns, features[i])),
-                    np.sign(self.bounds[i]),
-                )
+                left, left_side = features[i], np.sign(self.bounds[i])
                 self.kinks.append((self.t, ~features[i], features, values))
                 self.leave(i)
                 may_enter[[left, *blocked]] = True
@@ -180,8 +146,8 @@ class Walk:
                 a, g = A.T @ self.fixed, A.T @ self.turning
                 continue
             may_enter[j] = False
-            if self.enter(int(columns[j]), side[j] * v[j]):
-                self.kinks.append((self.t, int(columns[j]), features, values))
+            if self.enter(j, side[j] * v[j]):
+                self.kinks.append((self.t, j, features, values))
                 new = A.T @ self.Q[:, len(features)]
                 a -= self.c[-1] * new
                 g += self.z[-1] * new

@@ -352,8 +352,10 @@ def test_where_the_grid_cannot_go_on_there_is_no_warning():
 @not_at_the_edge
 def test_fits_that_do_not_converge_are_told_of(cls, n_jobs):
     """Once for them all, and whatever threads do to the filters of warnings."""
-    X, y = regression(650, 310)  # too many features for an exact path
-    options = {"tol": 1e-30, "max_iter": 1, "positive": True, "n_jobs": n_jobs}
+    X, y = regression(650, 310)  # too many features for pivoting, and a path starts at 0
+    weights = np.arange(310) > 0
+    options = {"tol": 1e-30, "max_iter": 1, "positive": True, "penalty_weights": weights}
+    options["n_jobs"] = n_jobs
     with pytest.warns(ConvergenceWarning, match="A fit along the path did not converge") as caught:
         grid(cls, np.array([0.1, 0.05, 0.01]), **options).fit(X, y)
     caught = [w for w in caught if issubclass(w.category, ConvergenceWarning)]
@@ -585,7 +587,34 @@ def test_the_size_of_all_weights_does_not_matter(cls, cv):
         assert_allclose(model.mse_path_, expected.mse_path_, rtol=1e-9)
 
 
+@each
+@pytest.mark.parametrize("shape", [(60, 6), (20, 25)])
+@not_at_the_edge
+def test_rows_of_weight_zero_may_hold_anything_finite(cls, shape):
+    X, y = regression(*shape)
+    s = np.where(np.arange(shape[0]) % 4 == 0, 0.0, 1.0)
+    expected = grid(cls, cv=3).fit(X, y, s)
+    X, y = X.copy(), y.copy()
+    X[0], y[4] = 1e300, -1e300
+    model = grid(cls, cv=3).fit(X, y, s)
+    assert_array_equal(model.mse_path_, expected.mse_path_)
+    assert_array_equal(model.coef_, expected.coef_)
+
+
 # ---------------------------------------------------------------------------- work
+
+
+@not_at_the_edge
+def test_the_coefficients_of_many_targets_are_found_again_when_asked_for():
+    X, y = regression(30, 12, targets=1000)
+    model = L1RegressorCV(90, eps=0.1, cv=2).fit(X, y)
+    path = model.coef_path_
+    assert path.shape == (90, 1000, 12)
+    assert len(pickle.dumps(model)) < path.nbytes / 20
+    for k in (0, 40, 89):
+        expected = L1Regressor(model.lambdas_[k]).fit(X, y)
+        assert_allclose(path[k], expected.coef_, atol=1e-9)
+        assert_allclose(model.intercept_path_[k], expected.intercept_, atol=1e-9)
 
 
 @each

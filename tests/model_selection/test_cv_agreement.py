@@ -151,6 +151,17 @@ def test_the_information_criteria_are_those_of_lasso_lars(criterion, positive, i
     assert_allclose(model.noise_variance_, theirs.noise_variance_, rtol=1e-9)
 
 
+@pytest.mark.parametrize("criterion", ["aic", "bic"])
+def test_the_best_value_of_the_whole_path_is_a_kink(criterion, diabetes):
+    X, y = diabetes
+    model, theirs = (
+        cls(criterion=criterion).fit(X, y) for cls in (skreg.L1RegressorCV, LassoLarsIC)
+    )
+    assert_allclose(model.l1_lambda_, theirs.alpha_, rtol=1e-9)
+    assert_allclose(model.criterion_path_.min(), theirs.criterion_.min(), rtol=1e-9)
+    assert_allclose(model.coef_, theirs.coef_, atol=1e-8 * np.abs(theirs.coef_).max())
+
+
 # ---------------------------------------------------------------------------- GridSearchCV
 
 L1, L2, DROPOUT = skreg.L1Regressor, skreg.L2Regressor, skreg.DropoutRegressor

@@ -9,7 +9,7 @@ from skreg._objective import Penalty
 from skreg._solution import Settings
 from skreg.problem.design import RowDesign
 from skreg.solvers import certified
-from skreg.solvers.certificate import certify
+from skreg.solvers.certificate import bound_from_moments, certify
 from skreg.solvers.table import SOLVERS
 
 SETTINGS = Settings(tol=1e-10, max_iter=1000)
@@ -101,3 +101,29 @@ def test_strengths_that_no_number_can_hold(p):
     assert_allclose(tiny, none, rtol=1e-9, atol=1e-12)
     with pytest.raises(ValueError, match="The penalty overflows float64"):
         L2Regressor(1e308, penalty_weights=np.full(p, 10.0)).fit(X, y)
+
+
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("offset", [0.0, 8.0, 1e6])
+@pytest.mark.parametrize("kind", ["ordinary", "nearly equal", "elastic net"])
+def test_a_bound_from_moments_is_not_below_the_gap_in_extended_precision(kind, offset, positive):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3000, 8)) * 10.0 ** np.arange(-4, 4)
+    if kind == "nearly equal":
+        X[:, 1::2] = X[:, ::2] * (1 + 1e-5 * rng.normal(size=(3000, 4)))
+    y = X @ rng.uniform(0, 1, 8) + X.std() * rng.normal(size=3000)
+    s = rng.uniform(0.5, 2.0, 3000)
+    rows = RowDesign.from_data(X + offset * X.std(axis=0), y, s, True)
+    ridge = 0.1 if kind == "elastic net" else 0.0
+    A = rows.columns(np.arange(8)).astype(np.longdouble)
+    b = rows.target.astype(np.longdouble)
+    for share in (0.3, 1e-3, 1e-5):
+        penalty = Penalty(np.full(8, share * np.abs(rows.cross).max()), np.full(8, ridge), positive)
+        solution = certified.solve(rows, penalty, "auto", None, SETTINGS)
+        for w in (solution.coef, solution.coef * (1 + 1e-6)):
+            r = b - A @ w
+            exact = penalty.dual_gap(w, A.T @ r, r @ r)
+            bound = bound_from_moments(rows.moments(), rows, penalty, w)
+            assert exact <= bound
+            if kind != "nearly equal":
+                assert bound <= exact + 1e-10 * rows.target_norm2

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.linear_model import lars_path
 
-from skreg.solvers.pivoting import lasso_path, minimiser
+from skreg.solvers.pivoting import Path, lasso_path, minimiser
 
 
 def moments(kind, seed=0):
@@ -104,3 +104,10 @@ def test_one_minimiser_with_coefficients_that_must_be_positive(kind, unpenalised
     w, kinks = minimiser(G, c, l1, True)
     assert kinks > 0
     assert violation(G, c, w, l1, positive=True) < 1e-8
+
+
+def test_a_strength_far_above_two_kinks_next_to_each_other():
+    """Their distance divides, and the quotient must not overflow."""
+    path = Path(np.array([1e-300, 0.0]), np.array([[0.0], [1.0]]), np.array([0, 1]), np.arange(1))
+    with np.errstate(all="raise"):
+        assert_allclose(path.at(np.array([1e300, 1.0, 0.5e-300, 0.0])), [[0], [0], [0.5], [1]])

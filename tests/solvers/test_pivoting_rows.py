@@ -4,35 +4,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import Problem, regression
+from oracles.paths import assert_optimal, standard_form
 from sklearn.linear_model import lars_path
 
 from skreg._objective import Penalty
 from skreg._solution import Settings
 from skreg.problem.design import RowDesign
 from skreg.solvers.pivoting_rows import lasso_path_rows, solve
-
-
-def standard_form(n, p, seed=0, correlated=0.5):
-    rng = np.random.default_rng(seed)
-    A = rng.normal(size=(n, p)) + correlated * rng.normal(size=(n, 1)) * rng.normal(size=p)
-    b = A[:, :4] @ [3.0, -2.0, 1.0, 0.5] + rng.normal(size=n)
-    return (A - A.mean(axis=0)) / np.sqrt(n), (b - b.mean()) / np.sqrt(n)
-
-
-def assert_optimal(A, b, v, ridge, positive, strengths, coefs, atol=1e-12):
-    """The conditions of optimality hold at each strength, in extended precision."""
-    A, b = A.astype(np.longdouble), b.astype(np.longdouble)
-    scale = float(np.max(np.abs(A.T @ b)))
-    for t, w in zip(strengths, coefs, strict=True):
-        finite = np.isfinite(v)
-        assert_array_equal(w[~finite], 0)
-        if positive:
-            assert np.all(w[v > 0] >= -1e-12)
-        q = (A.T @ (b - A @ w.astype(np.longdouble)) - ridge * w)[finite]
-        bound, w = t * v[finite], w[finite]
-        assert_allclose(q[w != 0], (bound * np.sign(w))[w != 0], atol=atol * scale)
-        assert np.all((q if positive else np.abs(q)) <= bound + atol * scale)
-
 
 V = {"even": np.ones(30), "uneven": np.tile([1.0, 0.5, 0.0, 2.0, np.inf, 1.0], 5)}
 
@@ -124,13 +102,3 @@ def test_an_end_at_zero_interpolates():
     A, b = standard_form(10, 40)
     path = lasso_path_rows(A, b, np.ones(40), 0.0, 0.0, False)
     assert_allclose(A @ path.coefs[-1], b, atol=1e-12)
-
-
-def test_a_column_that_gains_late_is_not_overlooked():
-    """Between two looks, columns far from the bound are not multiplied; this one grows fast."""
-    rng = np.random.default_rng(5)
-    A, b = standard_form(30, 400, seed=5)
-    A[:, 7] = A @ rng.normal(size=400) * 3
-    path = lasso_path_rows(A, b, np.ones(400), 0.0, 1e-3, False)
-    strengths = np.geomspace(path.knots[0], 1e-3, 40)
-    assert_optimal(A, b, np.ones(400), 0.0, False, strengths, path.at(strengths), atol=1e-11)
