@@ -20,7 +20,7 @@ from ..linear.base import BaseRegularized, cast
 from ..problem.design import RowDesign
 from ..problem.validation import as_floats
 from ..solvers import table
-from ..solvers.pivoting import Path
+from ..solvers.piecewise import Path
 from . import grids
 from .folds import MOMENTS_SIDE
 from .path_problem import PathProblem, PathSolution

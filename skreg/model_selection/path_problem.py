@@ -25,7 +25,8 @@ from ..linear.base import BaseRegularized
 from ..problem.protocol import ALL, Problem, is_design
 from ..solvers import certified, spectral
 from ..solvers.certificate import bound_from_moments, rounding_errors
-from ..solvers.pivoting import Path, lasso_path
+from ..solvers.piecewise import Path
+from ..solvers.pivoting import lasso_path
 from ..solvers.pivoting_near import lasso_path_near
 from ..solvers.pivoting_rows import lasso_path_rows
 from ..solvers.table import LARGE_SIDE, PIVOTING_SIDE

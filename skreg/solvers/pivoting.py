@@ -18,7 +18,6 @@ Problem, section 4.5 (parametric principal pivoting).
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +27,7 @@ from .._objective import Penalty, add_to_diagonal
 from .._solution import Settings, Solution
 from ..problem.protocol import ALL, Problem
 from .certificate import ACCURACY
+from .piecewise import Path
 
 # Share of a column's norm^2 that the active ones must leave of it. Below it, a pivot would divide
 # by rounding errors: a column that is the sum of others leaves 1e-15 or less.
@@ -67,38 +67,6 @@ def minimiser(G: NDArray, c: NDArray, l1: NDArray, positive: bool) -> tuple[NDAr
         with suppress(np.linalg.LinAlgError):
             w[J] = np.linalg.solve(G[np.ix_(J, J)], c[J] - l1[J])
     return w, len(path.knots) - 1
-
-
-@dataclass(frozen=True)
-class Path:
-    """A piecewise linear path: `knots` (m,), descending, and the `coefs` (m, k) there.
-
-    `features` (m,) says which feature j enters at each knot, ~j if it leaves, and p if none does.
-    `columns` (k,) are the features that `coefs` are of; those of all others are 0.
-    """
-
-    knots: NDArray
-    coefs: NDArray
-    features: NDArray
-    columns: NDArray
-
-    def at(self, strengths: NDArray) -> NDArray:
-        """Return the coefficients (l, k) at strengths (l,), by interpolation."""
-        if len(self.knots) == 1:
-            return np.repeat(self.coefs, len(strengths), axis=0)
-        after = np.searchsorted(-self.knots[1:-1], -strengths) + 1
-        start, end = self.knots[after - 1], self.knots[after]
-        length = start - end
-        along = np.minimum(np.maximum(start - strengths, 0.0), length)
-        share = (along / np.maximum(length, TINY))[:, None]
-        return self.coefs[after - 1] + share * (self.coefs[after] - self.coefs[after - 1])
-
-    def among(self, features: NDArray, p: int) -> Path:
-        """Return the path among p features, of which it has been that of the `features` (l,)."""
-        names = np.append(features, p)
-        events = self.features
-        events = np.where(events < 0, ~names[~events], names[events])
-        return Path(self.knots, self.coefs, events, features[self.columns])
 
 
 def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -> Path | None:
@@ -169,8 +137,14 @@ def _exchange(T: NDArray, k: int, row: NDArray) -> None:
     # One side of the symmetric M serves both, lest rounding let the two drift apart.
     pivot, p = float(row[k]), T.shape[1]
     scaled = row / abs(pivot)
-    step = max(1, ONE_THREAD // p)
-    for some in (slice(first, first + step) for first in range(0, p + 2, step)):
-        blas.dger(-1.0 / pivot, row[:p], row[some], a=T.T[:, some], overwrite_a=True)
+    add_outer(T.T, -1.0 / pivot, row[:p], row)
     T[k], T[:, k] = scaled[:p], scaled
     T[k, k] = -1.0 / pivot
+
+
+def add_outer(matrix: NDArray, factor: float, x: NDArray, y: NDArray) -> None:
+    """Add factor x y' to a matrix (m, k) in Fortran order, in place, for x (m,) and y (k,)."""
+    step = max(1, ONE_THREAD // len(x))
+    for first in range(0, len(y), step):
+        some = slice(first, first + step)
+        blas.dger(factor, x, y[some], a=matrix[:, some], overwrite_a=True)

@@ -26,10 +26,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import blas
 
 from ..problem.protocol import Problem
-from .pivoting import INDEPENDENT, Path
+from .piecewise import Path
+from .pivoting import INDEPENDENT, add_outer
 from .working_set import WorkingGram
 
 # Ratio of t between two looks, their number, and the share of its bound at which a feature is near.
@@ -70,13 +70,13 @@ class Active:
     def enter(self, slot: int, j: int, bound: float, u: NDArray, size: float) -> None:
         """Let near feature number j enter; u (m,) is what the others would make of it."""
         u[slot] = -1.0
-        blas.dger(1.0 / size, u, u, a=self.inverse, overwrite_a=True)
+        add_outer(self.inverse, 1.0 / size, u, u)
         self.near[slot], self.bound[slot] = j, bound
 
     def leave(self, slot: int) -> None:
         """Let the feature in a slot leave."""
         row = self.inverse[:, slot].copy()
-        blas.dger(-1.0 / row[slot], row, row, a=self.inverse, overwrite_a=True)
+        add_outer(self.inverse, -1.0 / row[slot], row, row)
         self.inverse[slot] = self.inverse[:, slot] = 0.0
         self.near[slot], self.w[slot], self.bound[slot] = -1, 0.0, 0.0
 

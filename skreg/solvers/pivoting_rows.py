@@ -29,7 +29,7 @@ from .._objective import Penalty
 from .._solution import Settings, Solution
 from ..problem.protocol import Design
 from ..problem.validation import OVERFLOW
-from .pivoting import Path
+from .piecewise import Path
 
 # Share of a column's norm that the active ones must leave of it: what a sum of columns leaves is
 # some 1e-15, and two that differ by 1e-10 of their size agree with a rotated basis to 3e-8.

@@ -5,7 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.linear_model import lars_path
 
-from skreg.solvers.pivoting import Path, lasso_path, minimiser
+from skreg.solvers.piecewise import Path
+from skreg.solvers.pivoting import lasso_path, minimiser
 
 
 def moments(kind, seed=0):
