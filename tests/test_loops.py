@@ -107,9 +107,9 @@ def test_a_loop_of_several_targets_is_several_loops(solver):
 def test_sparse_mask_training_descends_as_dense_does():
     X, y = regression()
     X[X < 0.5] = 0.0
-    model = build("mask", drop_to="zero", tol=0, max_iter=5000)
+    model = build("mask", drop_to="zero", tol=0, max_iter=3000)
     optimum = solve(model, X, y)[0]
-    for form in (np.asarray, sp.csr_array, sp.csc_array):
+    for form in (np.asarray, sp.csr_array):
         error = np.linalg.norm(model.fit(form(X), y).coef_ - optimum)
         assert error < 0.1 * np.linalg.norm(optimum)
 
@@ -151,7 +151,7 @@ def test_gradient_descent_converges_to_the_optimum(fit_intercept, sparse):
         penalty_weights=v,
         fit_intercept=fit_intercept,
         tol=0,
-        max_iter=5000,
+        max_iter=2000,
     ).fit(X, Y, sample_weight=s)
     assert_coef(model, *solve(model, X, Y, s))
 
@@ -168,8 +168,9 @@ def test_the_average_of_subgradient_descent_approaches_the_optimum(params):
         best = problem.objective(*problem.solve())
         return (problem.objective(model.coef_, model.intercept_) - best) / problem.null
 
-    assert -1e-14 <= excess(10_000) < 5e-4
-    assert excess(10_000) < 0.5 * excess(100)
+    long = excess(2000)
+    assert -1e-14 <= long < 5e-4
+    assert long < 0.5 * excess(100)
 
 
 @pytest.mark.slow
@@ -210,7 +211,7 @@ def test_the_average_is_nearer_than_the_last_iterate(solver):
 def test_auto_learning_rates_serve_real_data(solver, diabetes):
     X, y = diabetes
     X = (X - X.mean(axis=0)) / X.std(axis=0)
-    model = build(solver, tol=0, max_iter=5000).fit(X, y)
+    model = build(solver, tol=0, max_iter=1000).fit(X, y)
     problem = Problem.of(model, X, y)
     excess = problem.objective(model.coef_, model.intercept_) - problem.objective(*problem.solve())
     assert excess < 1e-2 * problem.null
