@@ -276,12 +276,14 @@ def test_a_reached_tolerance_stops_early(solver):
 
 
 @pytest.mark.parametrize("epochs", [1, 10, 300])
-@pytest.mark.parametrize("average", [False, True])
-@each_loop
-def test_the_gap_of_a_loop_covers_its_true_distance_from_the_optimum(solver, average, epochs):
-    if solver == "gradient" and average:
-        pytest.skip("gradient descent keeps its last iterate")
-    extra = {} if solver == "gradient" else {"average": average}
+@pytest.mark.parametrize(
+    ("solver", "extra"),
+    [
+        ("gradient", {}),
+        *((name, {"average": on}) for name in ("subgradient", "mask") for on in (False, True)),
+    ],
+)
+def test_the_gap_of_a_loop_covers_its_true_distance_from_the_optimum(solver, extra, epochs):
     X, y = regression()
     model = build(solver, tol=0, max_iter=epochs, **extra).fit(X, y)
     problem = Problem.of(model, X, y)
