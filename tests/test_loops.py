@@ -118,11 +118,26 @@ def test_sparse_mask_training_descends_as_dense_does():
 def test_sparse_loops_are_dense_loops(solver):
     X, y = regression()
     X[X < 0.5] = 0.0
+    X[:, 3] += 100.0  # far from the origin: such a column is stored about its mean
     s = np.random.default_rng(0).uniform(0, 2, len(y))
     params = {"learning_rate": 0.03, "tol": 0, "max_iter": 200}
     dense = build(solver, **params).fit(X, y, sample_weight=s)
     sparse = build(solver, **params).fit(sp.csr_array(X), y, sample_weight=s)
     assert_same_fit(sparse, dense, rtol=1e-9)
+
+
+def test_a_sparse_mask_of_rate_zero_is_the_dense_one():
+    """With a column far from the origin, which is stored about its mean; the gap is of X too."""
+    X, y = regression()
+    X[X < 0.5] = 0.0
+    X[:, 3] += 100.0
+    params = {"dropout_rate": 0.0, "drop_to": "zero", "learning_rate": 0.03, "max_iter": 50}
+    dense, sparse = (
+        build("mask", tol=0, **params).fit(form(X), y, coef_init=np.ones(12))
+        for form in (np.asarray, sp.csc_array)
+    )
+    assert_same_fit(sparse, dense, rtol=1e-9)
+    assert_allclose(sparse.dual_gap_, dense.dual_gap_, rtol=1e-8)
 
 
 @pytest.mark.parametrize("solver", ["subgradient", "gradient"])

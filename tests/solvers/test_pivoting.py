@@ -104,3 +104,14 @@ def test_one_minimiser_with_coefficients_that_must_be_positive(kind, unpenalised
     w, kinks = minimiser(G, c, l1, True)
     assert kinks > 0
     assert violation(G, c, w, l1, positive=True) < 1e-8
+
+
+@pytest.mark.parametrize("kind", ["ordinary", "correlated"])
+def test_positive_coefficients_are_the_same_in_any_units_of_the_columns(kind):
+    G, c, _, _ = moments(kind, seed=1)
+    l1 = np.where(np.arange(len(c)) % 3, 0.05, 0.0)
+    units = np.geomspace(1e-8, 1e4, len(c))
+    w, _ = minimiser(G, c, l1, True)
+    other, _ = minimiser(G * np.outer(units, units), units * c, units * l1, True)
+    assert np.count_nonzero(w) > 2
+    assert_allclose(units * other, w, rtol=1e-6, atol=1e-12)
