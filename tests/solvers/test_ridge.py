@@ -197,3 +197,15 @@ def test_constant_targets_have_no_coefficients(name):
     X, _ = data(20)
     solution = run(name, RowDesign.from_data(X, np.full(20, 3.0), None, True), RIDGES["even"])
     assert_array_equal(solution.coef, np.zeros(P))
+
+
+@pytest.mark.parametrize("strength", [1e-30, 1e-20, 1e-10])
+@pytest.mark.parametrize("n", [40, 10])
+def test_what_free_features_can_do_leaves_the_others_nothing(n, strength):
+    """Not even what rounding leaves of them, however weak their penalty."""
+    X, y = data(n)
+    X[:, 3:] = X[:, :3] @ np.random.default_rng(1).normal(size=(3, 5))
+    weights = np.where(np.arange(P) < 3, 0.0, strength)
+    coef = run("svd", RowDesign.from_data(X, y, None, True), weights).coef
+    assert_allclose(coef[3:], 0, atol=1e-10)
+    assert_allclose(coef[:3], least_squares(X[:, :3], y, np.zeros(3)), rtol=1e-8)
