@@ -201,6 +201,8 @@ def test_rows_without_weight_are_nothing():
     X, y, weights = data()
     nothing = Moments.from_data(1e3 * X, y, 0 * weights)
     assert nothing.weight == 0
+    for name in ("mean", "target_mean", "gram", "cross", "target_norm2"):
+        assert_array_equal(getattr(nothing, name), 0)
     assert_exact(nothing + Moments.from_data(X, y, weights), X, y, weights)
     assert_exact(Moments.from_data(X, y, weights) + nothing, X, y, weights)
     assert (nothing + nothing).weight == 0
