@@ -30,6 +30,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def soft_threshold(u: NDArray, threshold: NDArray, positive: bool) -> NDArray:
+    """Return u (..., p) shrunk towards zero by a threshold (..., p); positive: clipped at zero."""
+    above = np.maximum(u - threshold, 0.0)
+    return above if positive else above + np.minimum(u + threshold, 0.0)
+
+
 def dropout_ridge(rate: NDArray, second_moments: NDArray) -> NDArray:
     """Return the ridge weights (p,) that dropout at `rate` (scalar or (p,)) amounts to."""
     return rate / (1.0 - rate) * second_moments
@@ -97,8 +103,7 @@ class Penalty:
     def prox(self, u: NDArray, step: NDArray) -> NDArray:
         """Return argmin_w |w - u|^2 / (2 step) + penalty(w), feature by feature, for u (..., p)."""
         l1, ridge = self.finite
-        above = np.maximum(u - step * l1, 0.0)
-        shrunk = above if self.positive else above + np.minimum(u + step * l1, 0.0)
+        shrunk = soft_threshold(u, step * l1, self.positive)
         return np.where(self.excluded, 0.0, shrunk / (1.0 + step * ridge))
 
     def violation(self, w: NDArray, correlation: NDArray) -> NDArray:

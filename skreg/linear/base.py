@@ -163,7 +163,6 @@ class BaseRegularized(LinearPredictor):
             The targets.
         sample_weight : array-like of shape (n_samples,) or float, default=None
             Nonnegative row weights; a row of weight 2 counts as two rows. None weighs all alike.
-            One below 1e-100 of the largest counts as 0.
         coef_init : array-like of shape (n_features,) or (n_targets, n_features), default=None
             Where "newton" and the loops start, on the scale of `coef_`. None: at zero, at the
             previous `coef_` if `warm_start`, or at random for `solver="mask"`.
@@ -177,15 +176,14 @@ class BaseRegularized(LinearPredictor):
         ------
         ValueError
             For NaN, infinite or masked values, shapes that do not agree, weights that are negative
-            or all zero, and a solver that cannot take the penalty or the data. For X or y above
-            1e50, whose products overflow in float64; for a target, or a column that no penalty
-            makes negligible, below 1e-50; for coefficients that the float type of X cannot hold.
-            Of what is read in parts it names the rows or the partition.
+            or all zero, and a solver that cannot take the penalty or the data. For values of X or
+            y whose squares overflow float64, and for coefficients that the float type of X cannot
+            hold. For data that are read in parts the message names the rows or the partition.
         TypeError
             For a sparse y, and for sparse X with a solver that cannot take it.
         NotEnoughMemoryError
-            If the moments' n_features x n_features matrices exceed the memory (a MemoryError and a
-            ValueError).
+            If the n_features x n_features matrices of the moments exceed the memory (a MemoryError
+            and a ValueError).
 
         Warns
         -----

@@ -222,12 +222,14 @@ class RowDesign:
 
     def select_target(self, index: int) -> RowDesign:
         """Return the problem of one of several targets."""
-        return replace(
+        one = replace(
             self,
             target=self.target[index],
             cross=self.cross[index],
             target_mean=self.target_mean[index],
         )
+        vars(one)["column_norms2"] = self.column_norms2  # cached once for all targets
+        return one
 
     def moments(self) -> GramProblem:
         """Return the same problem, reduced to its second moments."""

@@ -13,8 +13,8 @@ point step brings x closer,
     x <- argmin of the objective + |. - x|_D^2 / (2 sigma),    D = diag(H),
 
 by semismooth Newton steps in the dual, which a line search makes converge: with u = x + sigma
-D^-1 (c - H v) and z = prox(u), they minimise v'H v / 2 + |z|_D^2 / (2 sigma) over v (Li, Sun &
-Toh, SIAM J. Optim. 2018).
+D^-1 (c - H v) and z = u shrunk by the thresholds sigma l1_j / D_j, they minimise v'H v / 2 +
+|z|_D^2 / (2 sigma) over v (Li, Sun & Toh, SIAM J. Optim. 2018).
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dposv
+
+from .._objective import soft_threshold
 
 SIGMA, GROWTH = 1e3, 10.0  # of the first proximal step, and from one to the next
 FULL = 1e10  # sigma of a Newton step: columns that differ by 1e-5 of their size count as equal
@@ -46,14 +48,11 @@ class Quadratic:
         D = self.H.diagonal()
         return np.where(D > 0, D, 1.0)
 
-    def prox(self, u: NDArray, threshold: NDArray) -> NDArray:
-        """Return u (k,) shrunk towards zero by a threshold (k,)."""
-        above = np.maximum(u - threshold, 0.0)
-        return above if self.positive else above + np.minimum(u + threshold, 0.0)
-
     def gradient_step(self, x: NDArray) -> tuple[NDArray, float]:
         """Return a proximal gradient step from x (k,), and its largest length in units of A x."""
-        z = self.prox(x + (self.c - self.H @ x) / self.scale, self.l1 / self.scale)
+        z = soft_threshold(
+            x + (self.c - self.H @ x) / self.scale, self.l1 / self.scale, self.positive
+        )
         return z, float(np.max(np.abs(z - x) * np.sqrt(self.scale), initial=0.0))
 
     def newton_point(self, signs: NDArray, x: NDArray, sigma: float) -> NDArray:
@@ -110,7 +109,7 @@ def _proximal_step(problem: Quadratic, x: NDArray, sigma: float) -> tuple[NDArra
 
     def merit(v: NDArray, Hv: NDArray) -> tuple[NDArray, float]:
         """Return z (k,), and what the steps minimise at v (k,)."""
-        z = problem.prox(shifted - sigma / scale * Hv, threshold)
+        z = soft_threshold(shifted - sigma / scale * Hv, threshold, problem.positive)
         return z, float(0.5 * (v @ Hv + (scale * z) @ z / sigma))
 
     v, Hv = x, H @ x

@@ -52,14 +52,15 @@ def certify(
     if penalty.free.any():
         free_gap, z, z_norm2 = _without_free(problem, penalty, w, correlation, norm2)
     gap = penalty.dual_gap(w, z, z_norm2)
-    if (gap > tol * 0.5 * problem.target_norm2).any():
+    beyond = gap > tol * 0.5 * problem.target_norm2
+    if beyond.any():
         rounding = _rounding(problem, w)
-        gap = penalty.dual_gap(w, z, z_norm2, rounding)
-        if (
-            evaluation is None and not is_direct
-        ):  # what is overlooked counts with the size of the coefficient
+        allowed = penalty.dual_gap(w, z, z_norm2, rounding)
+        if evaluation is None and not is_direct:
+            # What is overlooked counts with the size of the coefficient.
             overlooked = np.minimum(np.abs(penalty.violation(w, z)), rounding)
-            gap = gap + np.sum(overlooked * np.abs(w), axis=-1)
+            allowed = allowed + np.sum(overlooked * np.abs(w), axis=-1)
+        gap = np.where(beyond, allowed, gap)
     worse_than_zero = 0.5 * (norm2 - problem.target_norm2) + penalty.value(w)
     gap = np.maximum(gap + free_gap, worse_than_zero) + problem.unresolved(w, penalty)
     return Certificate(w, correlation, norm2, gap)

@@ -42,13 +42,13 @@ def solve(
         penalty = penalty.exclude(problem.constant)
     best: Solution | None = None
     auto = AUTO[situation(problem, penalty)]
-    names = list(auto) if solver == "auto" else [solver]
-    for name in names:
+    for name in (
+        auto if solver == "auto" else (solver, *(other for other in auto if other != solver))
+    ):
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             try:
                 found = SOLVERS[name].run(problem, penalty, start, settings)
             except np.linalg.LinAlgError:  # the data are too ill-conditioned for this solver
-                names += [other for other in auto if other not in names]
                 continue
             # Rounding may have left the constraint.
             coef = np.maximum(found.coef, 0.0) if penalty.positive else found.coef
@@ -61,11 +61,11 @@ def solve(
         norm2 = problem.target_norm2
         if best is None or found.relative_gap(norm2) < best.relative_gap(norm2):
             best = found
-        if best.is_within(settings.tol, problem.target_norm2):
+        is_exact = SOLVERS[name].exact
+        is_worse_than_zero = is_exact and (certificate.gap > 0.5 * norm2).any()
+        if best.is_within(settings.tol, norm2) or (name == solver and not is_worse_than_zero):
             break
-        if SOLVERS[name].exact and (certificate.gap > 0.5 * problem.target_norm2).any():
-            names += [other for other in auto if other not in names]  # it is worse than w = 0
-        start = best.coef if SOLVERS[name].exact else start
+        start = best.coef if is_exact else start
     if best is None:  # only infinite squares make every solver fail
         raise ValueError(OVERFLOW)
     return best

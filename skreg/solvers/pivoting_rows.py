@@ -35,8 +35,11 @@ from .._objective import Penalty
 from .._solution import Settings, Solution
 from ..problem.protocol import Design
 from ..problem.validation import OVERFLOW
-from .pivoting import INDEPENDENT, Path
+from .pivoting import Path
 
+# Share of a column's norm that the active ones must leave of it: what a sum of columns leaves is
+# some 1e-15, and two that differ by 1e-10 of their size agree with a rotated basis to 3e-8.
+INDEPENDENT = 1e-11
 # Ratio of t between two looks, their number, and the share of its bound at which a column is near.
 STRETCH, LOOKS, NEAR = 0.75, 32, 0.75
 
