@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skreg import L2Regressor, Moments
+from skreg.problem.moments import moments_of_pieces
 
 N, P = 30, 5
 ORDERS = ["first to last", "last to first", "shuffled", "pairwise"]
@@ -208,6 +209,13 @@ def test_rows_without_weight_are_nothing():
     assert (nothing + nothing).weight == 0
 
 
+def test_moments_of_pieces_are_those_of_their_rows():
+    X, y, weights = data(targets=2)
+    found = moments_of_pieces(X, y, weights, [(3, 0, 10), (1, 10, 25), (7, 25, None)])
+    for number, rows in (3, slice(10)), (1, slice(10, 25)), (7, slice(25, N)):
+        assert_exact(found[number], X[rows], y[rows], weights[rows])
+
+
 def test_one_weight_for_all_rows_counts_in_a_merge():
     X, y, _ = data()
     merged = Moments.from_data(X[:10], y[:10], 3.0) + Moments.from_data(X[10:], y[10:], 0.5)
@@ -266,6 +274,11 @@ def test_bad_rows_are_refused(case):
     given, message = BAD[case]
     with pytest.raises(ValueError, match=message):
         Moments.from_data(*given)
+
+
+def test_a_piece_with_nan_in_a_row_without_weight_is_refused():
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        moments_of_pieces(SPOILED, Y, 1.0 * (np.arange(N) != 3), [(0, 0, None)])
 
 
 def test_moments_of_other_columns_or_targets_do_not_merge():
