@@ -58,6 +58,11 @@ def least_squares(X, y, weights, row_weights=None, intercept=True):
     return w[0] if np.ndim(y) == 1 else w
 
 
+def rounding(name, weights):
+    """What rounding may change: "dual" divides A_j'u, with its error of EPS |A_j| |u|, by ridge_j."""
+    return 8 * np.finfo(float).eps / weights[weights > 0].min() if name == "dual" else 1e-10
+
+
 @pytest.mark.parametrize(
     ("n", "targets"), [(40, None), (9, 3), (6, None)], ids=["tall", "square", "wide"]
 )
@@ -68,7 +73,7 @@ def test_the_solution_is_that_of_augmented_least_squares(name, weights, n, targe
     row_weights = np.arange(1.0, n + 1)
     solution = run(name, RowDesign.from_data(X, y, row_weights, True), weights)
     expected = least_squares(X, y, weights, row_weights)
-    assert_allclose(solution.coef, expected, rtol=1e-8, atol=1e-10)
+    assert_allclose(solution.coef, expected, rtol=1e-8, atol=rounding(name, weights))
     assert_array_equal(solution.coef[..., np.isinf(weights)], 0)
 
 
@@ -78,7 +83,8 @@ def test_sparse_designs_are_solved_alike(name, weights):
     X, y = data(20)
     X[np.abs(X) < 1] = 0.0
     solution = run(name, RowDesign.from_data(sp.csc_array(X), y, None, True), weights)
-    assert_allclose(solution.coef, least_squares(X, y, weights), rtol=1e-8, atol=1e-10)
+    expected = least_squares(X, y, weights)
+    assert_allclose(solution.coef, expected, rtol=1e-8, atol=rounding(name, weights))
 
 
 @each_ridge
