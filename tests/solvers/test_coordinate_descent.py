@@ -11,7 +11,9 @@ from skreg.solvers.coordinate_descent import ColumnLasso, descend
 
 
 @pytest.mark.parametrize("positive", [False, True])
-@pytest.mark.parametrize("weights", [np.ones(10), np.linspace(0.5, 2.0, 10)], ids=["even", "uneven"])
+@pytest.mark.parametrize(
+    "weights", [np.ones(10), np.linspace(0.5, 2.0, 10)], ids=["even", "uneven"]
+)
 @pytest.mark.parametrize("form", ["gram", "columns"])
 def test_it_finds_the_minimum_from_any_start(form, weights, positive):
     X, y = sparse_regression()

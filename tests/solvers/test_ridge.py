@@ -59,7 +59,7 @@ def least_squares(X, y, weights, row_weights=None, intercept=True):
 
 
 def rounding(name, weights):
-    """What rounding may change: "dual" divides A_j'u, with its error of EPS |A_j| |u|, by ridge_j."""
+    """What rounding may change: "dual" divides an error of EPS |A_j| |u| by the ridge."""
     return 8 * np.finfo(float).eps / weights[weights > 0].min() if name == "dual" else 1e-10
 
 
