@@ -29,11 +29,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-
-def soft_threshold(u: NDArray, threshold: NDArray, positive: bool) -> NDArray:
-    """Return u (..., p) shrunk towards zero by a threshold (..., p); positive: clipped at zero."""
-    above = np.maximum(u - threshold, 0.0)
-    return above if positive else above + np.minimum(u + threshold, 0.0)
+TINY = float(np.finfo(np.float64).tiny)  # an l1 weight below it counts as none
 
 
 def dropout_ridge(rate: NDArray, second_moments: NDArray) -> NDArray:
@@ -86,7 +82,11 @@ class Penalty:
         """
         finite = np.isfinite(weights)
         v = np.where(finite, weights, 0.0)
-        penalty = cls(l1_lambda * v * units, l2_lambda * v * units**2 + dropout, positive)
+        with np.errstate(over="ignore"):
+            l1, ridge = l1_lambda * v * units, l2_lambda * v * units**2 + dropout
+        if not (np.isfinite(l1).all() and np.isfinite(ridge).all()):
+            raise ValueError("The penalty overflows float64. Lower its strength or weights.")
+        penalty = cls(np.where(l1 < TINY, 0.0, l1), ridge, positive)
         return penalty if finite.all() else penalty.exclude(~finite)
 
     def exclude(self, features: NDArray) -> Penalty:
@@ -101,9 +101,10 @@ class Penalty:
         return self._terms(w).sum(axis=-1)
 
     def prox(self, u: NDArray, step: NDArray) -> NDArray:
-        """Return argmin_w |w - u|^2 / (2 step) + penalty(w), feature by feature, for u (..., p)."""
+        """Return argmin_w sum_j (w_j - u_j)^2 / (2 step_j) + penalty(w) for u (..., p)."""
         l1, ridge = self.finite
-        shrunk = soft_threshold(u, step * l1, self.positive)
+        above = np.maximum(u - step * l1, 0.0)
+        shrunk = above if self.positive else above + np.minimum(u + step * l1, 0.0)
         return np.where(self.excluded, 0.0, shrunk / (1.0 + step * ridge))
 
     def violation(self, w: NDArray, correlation: NDArray) -> NDArray:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+OWN = "skreg", "sklearn"  # packages whose frames a warning does not point at
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -67,6 +69,6 @@ def warn_not_converged(
 def levels_to_the_user() -> int:
     """Return how far up the stack from a function here the first caller of the library is."""
     level, frame = 1, sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith(("skreg", "sklearn")):
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in OWN:
         level, frame = level + 1, frame.f_back
     return level

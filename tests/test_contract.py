@@ -49,8 +49,7 @@ def test_scikit_learn_checks_of_the_loops(name):
     check_estimator(loop, expected_failed_checks=expected)
 
 
-def test_the_oracles_know_every_solver():
-    """A new solver must be entered in oracles/problem.py, where all tests take them from."""
+def test_the_error_of_a_wrong_name_offers_every_solver():
     for name, exact in EXACT.items():
         model = ESTIMATORS[name](solver="no such solver")
         with pytest.raises(ValueError, match="solver") as caught:

@@ -1,8 +1,7 @@
 """Fit, predict and validation, the same for every estimator.
 
-An estimator states its penalty (`_penalty`) and the family of solvers it takes (`_family`). This
-module turns X, y and the weights into a problem, has the certified solver minimise the objective on
-it, and keeps the result with its certificate.
+An estimator states its penalty (`_penalty`). This module turns X, y and the weights into a problem,
+has the certified solver minimise the objective on it, and keeps the result with its certificate.
 """
 
 from __future__ import annotations
@@ -103,8 +102,11 @@ class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         partitions.check_header(self, X, reset=False)
         errors = partial(_error_moments, self.coef_, self.intercept_)
         moments = partitions.fold(errors, add, X, y, sample_weight)
-        mean_square = moments.gram.diagonal() + moments.mean**2
-        return float(np.mean(1.0 - mean_square / moments.target_norm2))
+        error = moments.gram.diagonal() + moments.mean**2
+        total = np.atleast_1d(moments.target_norm2)
+        # The rule of `r2_score` for a constant target: 1 if it is predicted without error, else 0.
+        ratio = np.divide(error, total, where=total > 0, out=(error > 0).astype(float))
+        return float(np.mean(1.0 - ratio))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -122,7 +124,6 @@ class LinearPredictor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 class BaseRegularized(LinearPredictor):
     """Fit for a penalty that the subclass states."""
 
-    _family: str
     _path_parameter: str
 
     def _penalty(self, problem: Problem) -> Penalty:
@@ -192,7 +193,7 @@ class BaseRegularized(LinearPredictor):
         """
         with unchanged_on_error(self):
             self.__dict__.pop("moments_", None)
-            if not isinstance(X, np.ndarray) and self._is_read_in_parts(X):
+            if self._is_read_in_parts(X):
                 table.check_without_rows(self.solver)
                 moments = collect(self, X, y, sample_weight)
                 return self._solve_moments(moments, coef_init, self.warm_start)
@@ -222,8 +223,7 @@ class BaseRegularized(LinearPredictor):
     def _solve(self, problem: Problem, dtype: Any, coef_init: Any, warm: bool) -> Any:
         """Minimise the objective on a problem and set the fitted attributes, in `dtype`."""
         penalty, start = self._penalty(problem), None
-        if self.solver != "auto":
-            table.check(self.solver, problem, penalty)
+        table.check(self.solver, problem, penalty)
         if warm or coef_init is not None:
             start = self._start(coef_init, problem.coef_shape, warm)
         settings = Settings(self.tol, self.max_iter, self.verbose, **self._loop_settings())

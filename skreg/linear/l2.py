@@ -73,11 +73,11 @@ class L2Regressor(IncrementalRegressor):
     dual_gap_ : float or ndarray of shape (n_targets,)
         The certificate: a bound on how far the objective is above its minimum, in its units.
         Evaluated on the data in float64, for whichever solver, up to the rounding error of the
-        correlations with the residual; 0 for the closed forms. Of a float32 X it includes what
+        correlations with the residual. Of a float32 X it includes what
         rounding the coefficients and the intercept to float32 costs, of which no warning is given.
     n_iter_ : int
-        Epochs, kinks of the path, rounds and Newton steps, or refinements; the largest of all
-        targets.
+        Epochs, kinks of the path, rounds and Newton steps, steps of conjugate gradients, or solves
+        with one factor; the largest number of all targets.
     solver_ : str
         The solver that was used.
     loss_curve_ : ndarray of shape (`n_iter_`,) or (`n_iter_`, n_targets)
@@ -114,7 +114,6 @@ class L2Regressor(IncrementalRegressor):
     'cholesky'
     """
 
-    _family = "l2"
     _path_parameter = "l2_lambda"
     _parameter_constraints: ClassVar[dict] = {
         **SHARED_CONSTRAINTS,

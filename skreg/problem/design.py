@@ -193,7 +193,7 @@ class RowDesign:
             return None
         X = sparse.csc_array(self.X[:, S], dtype=np.float64)
         X.indices, X.indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)
-        return SparseColumns(X, self.centre[S], self.target / self.root)
+        return SparseColumns(X, self.centre[S], self.target / self.root, self.fit_intercept)
 
     def kernel(self, scale: NDArray) -> NDArray:
         """Return A diag(scale^2) A' (n, n) for scale (p,)."""

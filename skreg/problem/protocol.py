@@ -35,11 +35,15 @@ Matrix: TypeAlias = "NDArray[Any] | sparse.csc_array"
 
 @dataclass(frozen=True)
 class SparseColumns:
-    """Sparse columns `X` (n, k), their means `centre` (k,), and the centred target `y` (n,)."""
+    """Sparse columns `X` (n, k), their means `centre` (k,), and the target `y` (n,).
+
+    With an intercept the target is centred, without one the means are zeros.
+    """
 
     X: sparse.csc_array
     centre: NDArray
     y: NDArray
+    fit_intercept: bool
 
 
 class Problem(Protocol):

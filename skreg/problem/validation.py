@@ -100,7 +100,7 @@ def check_fit_weights(sample_weight: Any, X: Any) -> NDArray | None:
 
 
 def check_weights(sample_weight: Any, n_rows: int) -> NDArray | None:
-    """Return the nonnegative row weights (n,) in float64, or None if each is 1."""
+    """Return the nonnegative row weights (n,) in float64, or None if none were given."""
     if sample_weight is None:
         return None
     if isinstance(sample_weight, Real):

@@ -13,8 +13,8 @@ point step brings x closer,
     x <- argmin of the objective + |. - x|_D^2 / (2 sigma),    D = diag(H),
 
 by semismooth Newton steps in the dual, which a line search makes converge: with u = x + sigma
-D^-1 (c - H v) and z = u shrunk by the thresholds sigma l1_j / D_j, they minimise v'H v / 2 +
-|z|_D^2 / (2 sigma) over v (Li, Sun & Toh, SIAM J. Optim. 2018).
+D^-1 (c - H v) and z = prox(u), they minimise v'H v / 2 + |z|_D^2 / (2 sigma) over v (Li, Sun &
+Toh, SIAM J. Optim. 2018).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dposv
 
-from .._objective import soft_threshold
+from .._objective import Penalty
 
 SIGMA, GROWTH = 1e3, 10.0  # of the first proximal step, and from one to the next
 FULL = 1e10  # sigma of a Newton step: columns that differ by 1e-5 of their size count as equal
@@ -35,12 +35,11 @@ STEPS = 30  # Newton steps of one proximal step, and proximal steps; 2 to 8 were
 
 @dataclass(frozen=True)
 class Quadratic:
-    """The problem of `H` (k, k), `c` (k,) and `l1` (k,)."""
+    """The problem of `H` (k, k), `c` (k,) and the weights l1 (k,) of `penalty`, without a ridge."""
 
     H: NDArray
     c: NDArray
-    l1: NDArray
-    positive: bool
+    penalty: Penalty
 
     @cached_property
     def scale(self) -> NDArray:
@@ -50,9 +49,7 @@ class Quadratic:
 
     def gradient_step(self, x: NDArray) -> tuple[NDArray, float]:
         """Return a proximal gradient step from x (k,), and its largest length in units of A x."""
-        z = soft_threshold(
-            x + (self.c - self.H @ x) / self.scale, self.l1 / self.scale, self.positive
-        )
+        z = self.penalty.prox(x + (self.c - self.H @ x) / self.scale, 1.0 / self.scale)
         return z, float(np.max(np.abs(z - x) * np.sqrt(self.scale), initial=0.0))
 
     def newton_point(self, signs: NDArray, x: NDArray, sigma: float) -> NDArray:
@@ -62,16 +59,23 @@ class Quadratic:
         system = self.H[np.ix_(J, J)]
         system.flat[:: len(J) + 1] += damping
         point = np.zeros_like(x)
-        target = self.c[J] - self.l1[J] * signs[J] + damping * x[J]
+        target = self.c[J] - self.penalty.l1[J] * signs[J] + damping * x[J]
         if len(J):  # half the operations of np.linalg.solve; .T, as LAPACK has it
             point[J] = dposv(system.T, target, lower=1, overwrite_a=1)[1]
         return point
 
 
-def solve_active_set(problem: Quadratic, x: NDArray, accuracy: float) -> tuple[NDArray, int]:
-    """Return the minimiser (k,), to `accuracy` in units of A x, from x (k,); and the steps."""
+def solve_active_set(
+    problem: Quadratic, x: NDArray, accuracy: float, max_steps: int
+) -> tuple[NDArray, int]:
+    """Return the minimiser (k,), to `accuracy` in units of A x, from x (k,); and the steps.
+
+    After `max_steps`, or `STEPS` proximal ones, the last x is returned.
+    """
     sigma, n_steps = SIGMA, 0
     for _ in range(STEPS):
+        if n_steps >= max_steps:
+            break
         full, taken, is_optimal = _newton_steps(problem, x, accuracy)
         n_steps += taken
         if is_optimal:
@@ -105,16 +109,16 @@ def _newton_steps(problem: Quadratic, start: NDArray, accuracy: float) -> tuple[
 def _proximal_step(problem: Quadratic, x: NDArray, sigma: float) -> tuple[NDArray, int]:
     """Return argmin (k,) of the objective + |. - x|_D^2 / (2 sigma), and the Newton steps."""
     H, scale = problem.H, problem.scale
-    threshold, shifted = sigma / scale * problem.l1, x + sigma / scale * problem.c
+    step, shifted = sigma / scale, x + sigma / scale * problem.c
 
     def merit(v: NDArray, Hv: NDArray) -> tuple[NDArray, float]:
         """Return z (k,), and what the steps minimise at v (k,)."""
-        z = soft_threshold(shifted - sigma / scale * Hv, threshold, problem.positive)
+        z = problem.penalty.prox(shifted - step * Hv, step)
         return z, float(0.5 * (v @ Hv + (scale * z) @ z / sigma))
 
     v, Hv = x, H @ x
     z, value = merit(v, Hv)
-    for step in range(1, STEPS + 1):
+    for n_steps in range(1, STEPS + 1):
         point = problem.newton_point(np.sign(z), x, sigma)
         direction = point - v
         H_direction = H @ direction
@@ -125,6 +129,6 @@ def _proximal_step(problem: Quadratic, x: NDArray, sigma: float) -> tuple[NDArra
                 break
             size *= 0.5
         if size == 1.0 and np.array_equal(np.sign(z_new), np.sign(z)):
-            return point, step
+            return point, n_steps
         v, Hv, z, value = v + size * direction, Hv + size * H_direction, z_new, value_new
-    return z, step
+    return z, n_steps

@@ -18,6 +18,7 @@ AUTO = {
     "table": ("pivoting", "newton", "pivoting rows"),
     "table without dense rows": ("pivoting", "newton"),
     "large": ("newton",),
+    "large with few dense rows": ("newton", "pivoting rows"),
     "moments": ("cholesky", "spectral"),
     "tall": ("cholesky", "svd"),
     "wide": ("dual", "svd"),
@@ -33,8 +34,8 @@ def solve(
 ) -> Solution:
     """Return the certified solution of the named solver, or the best of those that "auto" tries.
 
-    Where the data are too ill-conditioned for the named solver, those of "auto" follow: it says so
-    itself, or what it finds is worse than zero coefficients.
+    Where the data are too ill-conditioned for the named solver, those of "auto" follow. It raises
+    LinAlgError then, or what it finds is worse than zero coefficients.
 
     ValueError if squares of the data overflow.
     """
@@ -66,17 +67,19 @@ def solve(
         if best.is_within(settings.tol, norm2) or (name == solver and not is_worse_than_zero):
             break
         start = best.coef if is_exact else start
-    if best is None:  # only infinite squares make every solver fail
+    if best is None:  # every solver failed
         raise ValueError(OVERFLOW)
     return best
 
 
 def situation(problem: Problem, penalty: Penalty) -> str:
-    """Return the key of `AUTO` for a problem; the first three need an L1 solver."""
+    """Return the key of `AUTO` for a problem; the first four need an L1 solver."""
     if penalty.has_l1 or penalty.positive:
         is_dense = problem.has_rows and not problem.is_sparse
-        table = "table" if is_dense else "table without dense rows"
-        return table if problem.n_features <= PIVOTING_SIDE else "large"
+        if problem.n_features <= PIVOTING_SIDE:
+            return "table" if is_dense else "table without dense rows"
+        few = is_dense and problem.shape[0] <= PIVOTING_SIDE
+        return "large with few dense rows" if few else "large"
     if not problem.has_rows:
         return "moments"
     n, p = problem.shape

@@ -19,6 +19,7 @@ from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import enet_path
 
+from .._objective import Penalty
 from ..problem.protocol import SparseColumns
 from .active_set import Quadratic
 
@@ -27,20 +28,20 @@ INTERCEPT_SCALE = 1e9  # of the constant column: alpha / 1e9 is below the roundi
 
 @dataclass(frozen=True)
 class ColumnLasso:
-    """The L1 problem on sparse columns, of weights `l1` (k,)."""
+    """The L1 problem on sparse columns; `penalty` is that of their features (k,)."""
 
     columns: SparseColumns
-    l1: NDArray
-    positive: bool
+    penalty: Penalty
 
 
 def descend(
     problem: Quadratic | ColumnLasso, x: NDArray, gap: float, target_norm2: float, epochs: int
 ) -> tuple[NDArray, int]:
     """Return x (k,) at a duality gap relative to |b|^2, or after `epochs`; and how many."""
-    if not len(x) or not problem.l1.all():
+    penalty = problem.penalty
+    if not len(x) or not penalty.l1.all():
         return x, 0
-    unit = problem.l1 / problem.l1[0]
+    unit = penalty.l1 / penalty.l1[0]
     if isinstance(problem, Quadratic):
         data = _of_gram(problem, unit, x, target_norm2)
     else:
@@ -51,8 +52,8 @@ def descend(
         _, path, _, n_iters = enet_path(
             **data,
             l1_ratio=1.0,
-            alphas=[problem.l1[0]],
-            positive=problem.positive,
+            alphas=[penalty.l1[0]],
+            positive=penalty.positive,
             check_input=False,
             max_iter=epochs,
             tol=gap,
@@ -70,11 +71,12 @@ def _of_gram(problem: Quadratic, unit: NDArray, x: NDArray, target_norm2: float)
 
 
 def _of_columns(problem: ColumnLasso, unit: NDArray, x: NDArray) -> dict[str, Any]:
-    """Return the data arguments for sparse columns; the last column is the intercept's."""
-    X, centre = problem.columns.X, problem.columns.centre
+    """Return the data arguments for sparse columns; the last column is that of an intercept."""
+    X, target = problem.columns.X, problem.columns.y + problem.columns.centre @ x
     if not np.all(unit == 1):
         X = (X @ sparse.diags_array(1 / unit)).tocsc()
-    signs = [1.0, -1.0] if problem.positive else [1.0]  # the intercept may go either way
+    signs = [1.0, -1.0] if problem.penalty.positive else [1.0]  # the intercept may go either way
+    signs = signs if problem.columns.fit_intercept else []
     n, k = X.shape
     rows = np.tile(np.arange(n, dtype=X.indices.dtype), len(signs))
     data = np.concatenate([X.data, *(np.full(n, sign * INTERCEPT_SCALE) for sign in signs)])
@@ -84,4 +86,4 @@ def _of_columns(problem: ColumnLasso, unit: NDArray, x: NDArray) -> dict[str, An
         shape=(n, k + len(signs)),
     )
     coef = np.append(x * unit, np.zeros(len(signs)))
-    return {"X": X, "y": problem.columns.y + centre @ x, "coef_init": coef, "precompute": False}
+    return {"X": X, "y": target, "coef_init": coef, "precompute": False}

@@ -40,8 +40,9 @@ from .pivoting import Path
 # Share of a column's norm that the active ones must leave of it: what a sum of columns leaves is
 # some 1e-15, and two that differ by 1e-10 of their size agree with a rotated basis to 3e-8.
 INDEPENDENT = 1e-11
-# Ratio of t between two looks, their number, and the share of its bound at which a column is near.
-STRETCH, LOOKS, NEAR = 0.75, 32, 0.75
+# Ratio of t between two looks, and their number. A column whose correlation is beyond this share of
+# its bound is near: the others, if they stayed as they are, would not meet it before the next look.
+STRETCH, LOOKS = 0.75, 32
 
 Kink = tuple[float, int, list[int], NDArray]
 """The t of a kink, what happens there (j enters, ~j leaves), the active features, their values."""
@@ -91,7 +92,7 @@ def lasso_path_rows(
     top = walk.t = max(float(share.max(initial=0.0)), end)
     stops = top * STRETCH ** np.arange(1.0, LOOKS)
     for stop in [*stops[stops > end], end] if top > end else []:
-        near = walk.is_active | (pull >= NEAR * walk.t * v)
+        near = walk.is_active | (pull >= STRETCH * walk.t * v)
         while True:
             trial = walk.copy()
             if not trial.follow(np.flatnonzero(near), stop):

@@ -111,20 +111,31 @@ def cg(problem: Problem, penalty: Penalty, start: NDArray | None, settings: Sett
             v = scale * u.ravel()
             return scale * (one.cross - one.evaluate(v)[0] + ridge * v)
 
+        n_steps = 0
+
+        def count(_: NDArray) -> None:
+            nonlocal n_steps
+            n_steps += 1
+
         system = LinearOperator((len(w), len(w)), matvec=product, dtype=np.float64)
         size = np.linalg.norm(scale * one.cross)
-        for run in range(1, 1 + min(2, settings.max_iter)):
+        for _ in range(2):
             slope = scale * (one.evaluate(w)[0] - ridge * w)
             length, enough = np.linalg.norm(slope), CG_RTOL**2 * size
-            if length <= enough:
+            if length <= enough or n_steps >= settings.max_iter:
                 break
             # In units of A'b, so that the products do not drown in it.
             unit = size / length
             step, _ = conjugate_gradients(
-                system, slope * unit, rtol=CG_RTOL, atol=enough * unit, maxiter=settings.max_iter
+                system,
+                slope * unit,
+                rtol=CG_RTOL,
+                atol=enough * unit,
+                maxiter=settings.max_iter - n_steps,
+                callback=count,
             )
             w += scale * step / unit
-            n_iter = max(n_iter, run)
+        n_iter = max(n_iter, n_steps)
     return Solution(coefs.reshape(problem.coef_shape), n_iter=n_iter)
 
 

@@ -33,9 +33,10 @@ from .certificate import ACCURACY, Certificate, certify
 from .coordinate_descent import ColumnLasso, descend
 
 FIRST = 8.0  # sqrt(FIRST * p) features start: 200 of 5,000, of which few are a support at .05
-STAGE_FACTOR, STAGE_TOL = 10.0, 1e-2  # between the l1 weights of stages, and their relative gap
+STAGE_FACTOR = 10.0  # between the l1 weights of stages
 FEW = 0.05  # share of the working set that joins it, up to which the exact finish pays
-EPOCHS, SHRINK = 100, 0.1  # of coordinate descent in a round, and the part of the gap it aims at
+EPOCHS = 100  # of coordinate descent in a round
+SHRINK = 0.1  # part of the gap that a round aims at; relative gap at which early stages end
 GRAM_SIDE = 1000  # sparse columns in the working set up to which they are multiplied at once
 GRAM_LAST = 4000  # up to so many are multiplied for the finish, where the descent is slow
 STALLS = 10  # rounds that do not halve the gap, after which the solver gives up
@@ -46,18 +47,17 @@ def solve(
 ) -> Solution:
     """Minimise over w (..., p), target by target; the targets share the working set."""
     w = np.zeros(problem.coef_shape) if start is None else np.where(penalty.excluded, 0.0, start)
+    if penalty.positive:
+        w = np.maximum(w, 0.0)
     working = WorkingGram(problem)
     if w.ndim == 1:
-        return _solve_one(problem, penalty, working, w, settings)
+        coef, n_iter = _solve_one(problem, penalty, working, w, settings)
+        return Solution(coef, n_iter=n_iter)
     parts = [
         _solve_one(problem.select_target(t), penalty, working, row, settings)
         for t, row in enumerate(w)
     ]
-    return Solution(
-        np.array([part.coef for part in parts]),
-        np.array([part.dual_gap for part in parts]),
-        max(part.n_iter for part in parts),
-    )
+    return Solution(np.array([w for w, _ in parts]), n_iter=max(n_iter for _, n_iter in parts))
 
 
 class WorkingGram:
@@ -88,8 +88,8 @@ class WorkingGram:
 
 def _solve_one(
     problem: Problem, penalty: Penalty, working: WorkingGram, w: NDArray, settings: Settings
-) -> Solution:
-    """Minimise over w (p,), stage by stage."""
+) -> tuple[NDArray, int]:
+    """Return the minimiser (p,), found stage by stage from w (p,), and the number of steps."""
     if problem.target_norm2 == 0:  # nothing to explain
         w = np.zeros_like(w)
     point, n_iter = certify(problem, penalty, w, settings.tol), 0
@@ -98,7 +98,7 @@ def _solve_one(
         point, n_iter = _rounds(
             problem, stage, working, point.w, n_iter, settings, is_last=factor == 1.0
         )
-    return Solution(point.w, point.gap, max(n_iter, 1))
+    return point.w, max(n_iter, 1)
 
 
 def _stages(penalty: Penalty, point: Certificate) -> NDArray:
@@ -127,25 +127,28 @@ def _rounds(
     settings: Settings,
     is_last: bool,
 ) -> tuple[Certificate, int]:
-    """Return the best point from w (p,) on: within tol if the stage `is_last`, else roughly."""
-    tol = settings.tol if is_last else STAGE_TOL
+    """Return the best point from w (p,) on: within tol if `is_last`, else within SHRINK."""
+    tol = settings.tol if is_last else SHRINK
     target_gap = tol * 0.5 * problem.target_norm2
-    best, stalls, fresh = None, 0, bool(w.any())
+    best, stalls, fresh = None, 0, True
     while True:
         point = certify(problem, penalty, w, tol)
         stalls = 0 if best is None or point.gap < 0.5 * best.gap else stalls + 1
         best = point if best is None or point.gap < best.gap else best
         if settings.verbose:
             print(f"newton: step {n_iter}, {len(working.features)} features, gap {point.gap:.3e}")
-        # A start within tol may be right to a few digits only: it takes one round all the same.
-        done = best.gap <= target_gap and not fresh
+        # A start within tol may be right to a few digits only: unless its gap is 0, it takes one
+        # round all the same.
+        done = best.gap <= (0.0 if fresh else target_gap)
         if done or stalls >= STALLS or n_iter >= settings.max_iter:
             return best, n_iter
         new = _violators(penalty, working, point)
         working.add(new)
-        finishes = is_last and len(new) <= FEW * len(working.features)
+        # The descent takes no features without an L1 penalty.
+        finishes = (is_last and len(new) <= FEW * len(working.features)) or not penalty.l1.all()
         aim = SHRINK * float(max(point.gap, target_gap))
-        w, steps = _round(problem, penalty, working, point, aim, finishes)
+        left = settings.max_iter - n_iter
+        w, steps = _round(problem, penalty, working, point, aim, finishes, left)
         n_iter, fresh = n_iter + steps, False
 
 
@@ -172,14 +175,16 @@ def _round(
     point: Certificate,
     aim: float,
     finishes: bool,
+    max_steps: int,
 ) -> tuple[NDArray, int]:
     """Return w (p,) at a gap of about `aim` on the working set, or exact; and the steps taken."""
     S, norm2 = working.features, float(problem.target_norm2)
+    on_set = Penalty(penalty.l1[S], np.zeros(len(S)), penalty.positive)
     x, steps, columns = point.w[S], 1, None
     if len(S) > GRAM_SIDE and not penalty.has_ridge and penalty.l1[S].all():
         columns = problem.sparse_columns(S)
     if columns is not None:
-        lasso = ColumnLasso(columns, penalty.l1[S], penalty.positive)
+        lasso = ColumnLasso(columns, on_set)
         may_multiply = finishes and len(S) <= GRAM_LAST
         epochs = EPOCHS if may_multiply else 10 * EPOCHS
         x, run = descend(lasso, x, aim / norm2, norm2, epochs)
@@ -188,10 +193,10 @@ def _round(
         H = working.gram().copy()
         H.flat[:: len(S) + 1] += penalty.ridge[S]
         c = point.correlation[S] - penalty.ridge[S] * point.w[S] + H @ point.w[S]
-        quadratic = Quadratic(H, c, penalty.l1[S], penalty.positive)
+        quadratic = Quadratic(H, c, on_set)
         x, _ = descend(quadratic, x, aim / norm2, norm2, EPOCHS)
         if finishes:
-            x, steps = solve_active_set(quadratic, x, ACCURACY * sqrt(norm2))
+            x, steps = solve_active_set(quadratic, x, ACCURACY * sqrt(norm2), max_steps)
     w = np.zeros_like(point.w)
     w[S] = np.maximum(x, 0.0) if penalty.positive else x
     return w, max(steps, 1)

@@ -9,22 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.testing import assert_allclose
 
-# The exact solvers and the training loop of each estimator, and what some of them cannot do.
-EXACT = {
-    "L1Regressor": ["pivoting", "newton"],
-    "L2Regressor": ["pivoting", "newton", "cholesky", "dual", "svd", "cg"],
-    "DropoutRegressor": ["pivoting", "newton", "cholesky", "dual", "svd", "cg"],
-}
-LOOP = {"L1Regressor": "subgradient", "L2Regressor": "gradient", "DropoutRegressor": "mask"}
-RIDGE_ONLY = {"cholesky", "dual", "svd", "cg", "gradient"}  # neither an l1 part nor `positive`
-DENSE_ONLY = {"svd"}
 EPS = np.finfo(float).eps
-
-
-def solvers_for(cls, *, l1=0.0, positive=False, sparse=False):
-    """The exact solvers of an estimator that can do a problem of this kind."""
-    refused = (RIDGE_ONLY if l1 or positive else set()) | (DENSE_ONLY if sparse else set())
-    return [name for name in EXACT[cls.__name__] if name not in refused]
 
 
 def regression(n=50, p=12, seed=0, targets=None):

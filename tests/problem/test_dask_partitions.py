@@ -352,6 +352,17 @@ def test_a_search_goes_on_without_the_rows_of_a_partition(anywhere, table):
         L1RegressorCV(grid, cv=5).fit(keep(X), keep(y))
 
 
+def test_the_score_of_a_constant_target_is_that_in_memory(anywhere):
+    X, Y = regression(N, P, targets=2)
+    Y[:, 1] = 3.0
+    model = L1Regressor().fit(X, Y)
+    lazy = [da.from_array(X, chunks=100)]
+    assert_allclose(model.score(*lazy, da.from_array(Y, chunks=100)), model.score(X, Y), rtol=1e-9)
+    constant = np.ones(N)
+    model = L1Regressor().fit(X, Y[:, 0])
+    assert model.score(*lazy, da.from_array(constant, chunks=100)) == model.score(X, constant)
+
+
 def test_what_does_not_fit_together_is_refused(anywhere):
     X, y = regression(N, P)
     lazy = da.from_array(X, chunks=100)

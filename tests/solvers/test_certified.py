@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from skreg import L1Regressor, L2Regressor
 from skreg._objective import Penalty
 from skreg._solution import Settings
 from skreg.problem.design import RowDesign
@@ -68,3 +69,35 @@ def test_a_solver_that_cannot_factor_the_data_passes_them_on():
     found = certified.solve(problem, penalty, "cholesky", None, SETTINGS)
     assert found.solver != "cholesky"
     assert_allclose(found.coef, [0.5, 0.5, 0, 0, 0], atol=1e-10)
+
+
+def test_a_large_column_hides_no_small_one_from_the_certificate():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 3)) * [1e-4, 1e4, 1.0]
+    y = X @ [1e4, 1e-4, 1.0] + 0.1 * rng.normal(size=50)
+    problem = RowDesign.from_data(X, y, None, True)
+    penalty = Penalty.weighted(np.array([0.0, 0.0, 1.0]), 0.1, 0.0)
+    best = certified.solve(problem, penalty, "auto", None, SETTINGS)
+    w = best.coef * [0.0, 1.0, 1.0]
+    left = objective(problem, penalty, w) - objective(problem, penalty, best.coef)
+    assert certify(problem, penalty, w, 1e-10).gap >= left * (1 - 1e-9)
+
+
+def test_wide_columns_of_very_different_units_are_certified():
+    rng = np.random.default_rng(7)
+    X, y = rng.normal(size=(100, 1500)) * 10.0 ** rng.uniform(-3, 3, 1500), rng.normal(size=100)
+    problem = RowDesign.from_data(X, y, None, True)
+    solution = certified.solve(
+        problem, Penalty.weighted(np.ones(1500), 1e-3, 0.0), "auto", None, SETTINGS
+    )
+    assert solution.is_within(1e-10, problem.target_norm2)
+
+
+@pytest.mark.parametrize("p", [20, 400])
+def test_strengths_that_no_number_can_hold(p):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, p)), rng.normal(size=60)
+    tiny, none = (L1Regressor(strength).fit(X, y).coef_ for strength in (1e-310, 0.0))
+    assert_allclose(tiny, none, rtol=1e-9, atol=1e-12)
+    with pytest.raises(ValueError, match="The penalty overflows float64"):
+        L2Regressor(1e308, penalty_weights=np.full(p, 10.0)).fit(X, y)
