@@ -132,8 +132,9 @@ class Penalty:
     ) -> NDArray:
         """Bound F(w) - min F (...) from w (..., p), `correlation` = A'r (..., p) and |r|^2 (...).
 
-        `rounding` (..., p) is the error of the correlations: by so much they may miss optimality.
-        Otherwise a ridge of next to nothing, which divides its square, could not be certified.
+        `rounding` (..., p) is the error of the correlations: a violation of optimality up to it
+        counts as none. Otherwise a tiny ridge, by which the square of a violation is divided, could
+        not be certified.
         """
         if np.any(rounding):
             missed = self.violation(w, correlation)

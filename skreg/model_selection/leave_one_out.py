@@ -36,8 +36,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
+from ..problem.gram import EPS
 from ..problem.protocol import Design
-from ..solvers.ridge import EPS, least_squares
+from ..solvers.ridge import least_squares
 from ..solvers.spectral import Dual, Primal, RidgePath, between_targets, is_wide
 
 SATURATED = 1e-10  # of 1 - h: at less than that, rounding decides

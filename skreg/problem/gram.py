@@ -70,7 +70,7 @@ class GramProblem:
         if np.all(np.sum(error * error, axis=-1) <= EPS * least * self.target_norm2):
             return np.zeros(w.shape[:-1])
         H = self.gram(S)
-        H.flat[:: len(S) + 1] += penalty.ridge[S]
+        add_to_diagonal(H, penalty.ridge[S])
         inverse = np.abs(np.linalg.pinv(H, rcond=EPS, hermitian=True))
         return 0.5 * np.sum(error * (error @ inverse), axis=-1)
 
@@ -99,6 +99,12 @@ class GramProblem:
             cross=self.cross[index],
             target_norm2=self.target_norm2[index],
         )
+
+
+def add_to_diagonal(matrix: NDArray, values: NDArray | float) -> NDArray:
+    """Return the matrix (k, k), with values (k,) added to its diagonal in place."""
+    matrix.flat[:: len(matrix) + 1] += values
+    return matrix
 
 
 def second_moments(norms2: NDArray, mean: NDArray, centred: bool, drop_to: str) -> NDArray:

@@ -273,8 +273,6 @@ def collect(
     estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any, *, reset: bool = True
 ) -> Moments:
     """Return the moments of X, whatever holds it, checked in the name of `estimator`."""
-    if type(X) is np.ndarray:
-        return _of_data(estimator, X, y, sample_weight, reset)
     if dask_partitions.is_collection(X):
         dask_partitions.check_header(estimator, X, y, reset=reset)
         check_side(X.shape[1])

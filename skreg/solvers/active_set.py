@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from scipy.linalg.lapack import dposv
 
 from .._objective import Penalty
+from ..problem.gram import add_to_diagonal
 
 SIGMA, GROWTH = 1e3, 10.0  # of the first proximal step, and from one to the next
 FULL = 1e10  # sigma of a Newton step: columns that differ by 1e-5 of their size count as equal
@@ -56,8 +57,7 @@ class Quadratic:
         """Return argmin (k,) among these signs (k,) of the objective + |. - x|_D^2 / (2 sigma)."""
         J = np.flatnonzero(signs)
         damping = self.scale[J] / sigma
-        system = self.H[np.ix_(J, J)]
-        system.flat[:: len(J) + 1] += damping
+        system = add_to_diagonal(self.H[np.ix_(J, J)], damping)
         point = np.zeros_like(x)
         target = self.c[J] - self.penalty.l1[J] * signs[J] + damping * x[J]
         if len(J):  # half the operations of np.linalg.solve; .T, as LAPACK has it

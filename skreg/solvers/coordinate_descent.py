@@ -63,7 +63,7 @@ def descend(
 
 
 def _of_gram(problem: Quadratic, unit: NDArray, x: NDArray, target_norm2: float) -> dict[str, Any]:
-    """Return the data arguments: of X and y only the shape and y'y are looked at."""
+    """Return the data arguments. `enet_path` reads the shape of X and y'y, and else the Gram."""
     H = problem.H if np.all(unit == 1) else problem.H / np.outer(unit, unit)
     no_rows = np.zeros((1, len(unit)), order="F")
     data = {"X": no_rows, "y": np.array([np.sqrt(target_norm2)]), "coef_init": x * unit}

@@ -26,19 +26,19 @@ from scipy.linalg import blas
 
 from .._objective import Penalty
 from .._solution import Settings, Solution
+from ..problem.gram import add_to_diagonal
 from ..problem.protocol import ALL, Problem
 from .certificate import ACCURACY
 
 # Share of a column's norm^2 that the active ones must leave of it. Below it, a pivot would divide
 # by rounding errors: a column that is the sum of others leaves 1e-15 or less.
 INDEPENDENT = 1e-11
-TINY = 1e-300  # a distance to divide by in place of 0
+TINY = 1e-300  # a distance to divide by in place of 0; speeds over it do not overflow
 
 
 def solve(problem: Problem, penalty: Penalty, start: object, settings: Settings) -> Solution:
     """Minimise over w (..., p), target by target; the path needs no start."""
-    G = problem.gram(ALL)
-    G.flat[:: len(G) + 1] += penalty.finite[1]
+    G = add_to_diagonal(problem.gram(ALL), penalty.finite[1])
     targets = problem.cross.reshape(-1, problem.n_features)
     coef, n_iter = np.zeros_like(targets), 1
     for row, c in zip(coef, targets, strict=True):
@@ -52,7 +52,7 @@ def solve(problem: Problem, penalty: Penalty, start: object, settings: Settings)
 def minimiser(G: NDArray, c: NDArray, l1: NDArray, positive: bool) -> tuple[NDArray | None, int]:
     """Return argmin_w of w'G w / 2 - c'w + sum_j l1_j |w_j| (p,), or None; and the kinks passed."""
     v = l1
-    if positive:  # a path may start from 0 only where all are penalised, by rounding if not more
+    if positive:  # a path starts from w = 0, so all features need a weight, be it one of rounding
         norms = np.sqrt(G.diagonal())
         target = np.divide(c, norms, where=norms > 0, out=np.zeros_like(c)).max(initial=0.0)
         v = np.maximum(l1, ACCURACY * target * norms)

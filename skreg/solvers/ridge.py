@@ -8,9 +8,9 @@ once, by the residual on the data, if the condition number asks for it. They rai
 it is so large that the coefficients would be wrong; the duality gap would not show that.
 
 "svd" is right there too: singular values within rounding of zero do not count, so that at strength
-0, and on the way to it, the answer is least squares of minimum norm. "cg", conjugate gradients,
-needs no factor. The free features of "dual" and "svd" come first, as an intercept does: their span
-is projected out of the rest, and their coefficients fit what the rest has left.
+0 the answer is least squares of minimum norm, and at small strengths close to it. "cg", conjugate
+gradients, needs no factor. "dual" and "svd" take the free features first, as an intercept: their
+span is projected out of the rest, and their coefficients fit what the rest has left.
 """
 
 from __future__ import annotations
@@ -25,12 +25,11 @@ from scipy.linalg import lapack
 from scipy.sparse.linalg import LinearOperator
 from scipy.sparse.linalg import cg as conjugate_gradients
 
-from .._objective import Penalty
+from .._objective import TINY, Penalty
 from .._solution import Settings, Solution
+from ..problem.gram import EPS, add_to_diagonal
 from ..problem.protocol import ALL, Design, Features, Problem
 
-EPS = float(np.finfo(np.float64).eps)
-TINY = float(np.finfo(np.float64).tiny)
 # A ridge t leaves dependent columns, relative to their size, a condition of 1 / t and coefficients
 # wrong by EPS / t, as measured at t of 1e-6 to 1e-20: 8 digits are right up to this condition. What
 # independent columns lose is restored by refinements up to 1e13, measured against 60 digits.
@@ -143,12 +142,6 @@ def relative(ridge: NDArray) -> tuple[float, NDArray]:
     """Return a strength t, and t / ridge (p,), or 0 where there is no ridge."""
     strength = float(np.max(ridge, initial=0.0)) or 1.0
     return strength, np.divide(strength, ridge, where=ridge > 0, out=np.zeros_like(ridge))
-
-
-def add_to_diagonal(matrix: NDArray, values: NDArray | float) -> NDArray:
-    """Return the matrix (k, k), with values (k,) added to its diagonal in place."""
-    matrix.flat[:: len(matrix) + 1] += values
-    return matrix
 
 
 class _Factor:

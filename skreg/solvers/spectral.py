@@ -25,10 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from .._objective import Penalty
+from .._objective import TINY, Penalty
 from .._solution import Settings, Solution
+from ..problem.gram import EPS, add_to_diagonal
 from ..problem.protocol import ALL, Design, Problem
-from .ridge import EPS, LARGEST_CONDITION, TINY, FreeFeatures, add_to_diagonal
+from .ridge import LARGEST_CONDITION, FreeFeatures
 
 FEW = 32  # features; the products of fewer round no less
 

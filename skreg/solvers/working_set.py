@@ -3,7 +3,7 @@
     minimise 1/2 |b - A w|^2 + sum l1_j |w_j| + 1/2 sum ridge_j w_j^2          (w >= 0 if positive)
 
 w is optimal if and only if every correlation q = A'(b - A w) - ridge w is l1_j sign(w_j) where w_j
-is not zero, and within l1_j (positive: below it) where it is. Rounds of
+is not zero, and within l1_j (positive: below it) where w_j is zero. Rounds of
 
 1. the correlations of all features, taken on the data: they give the duality gap, and the features
    that violate the conditions most, which join the working set;
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from .._objective import Penalty
 from .._solution import Settings, Solution
+from ..problem.gram import add_to_diagonal
 from ..problem.protocol import Problem
 from .active_set import Quadratic, solve_active_set
 from .certificate import ACCURACY, Certificate, certify
@@ -190,8 +191,7 @@ def _round(
         x, run = descend(lasso, x, aim / norm2, norm2, epochs)
         finishes = may_multiply and run >= epochs  # the descent is slow here
     if columns is None or finishes:
-        H = working.gram().copy()
-        H.flat[:: len(S) + 1] += penalty.ridge[S]
+        H = add_to_diagonal(working.gram().copy(), penalty.ridge[S])
         c = point.correlation[S] - penalty.ridge[S] * point.w[S] + H @ point.w[S]
         quadratic = Quadratic(H, c, on_set)
         x, _ = descend(quadratic, x, aim / norm2, norm2, EPOCHS)
