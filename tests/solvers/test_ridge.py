@@ -215,3 +215,13 @@ def test_what_free_features_can_do_leaves_the_others_nothing(n, strength):
     coef = run("svd", RowDesign.from_data(X, y, None, True), weights).coef
     assert_allclose(coef[3:], 0, atol=1e-10)
     assert_allclose(coef[:3], least_squares(X[:, :3], y, np.zeros(3)), rtol=1e-8)
+
+
+@pytest.mark.parametrize("strength", [0.0, 1e-30])
+def test_a_column_far_from_the_origin_hides_no_small_one(strength):
+    """The rounding of seconds since 1970 is no reason to overlook a concentration."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([1.5e9 + rng.uniform(0, 60, 50), 1e-7 * rng.normal(size=50)])
+    y = X @ [0.1, 3e7] + rng.normal(size=50)
+    coef = run("svd", RowDesign.from_data(X, y, None, True), np.full(2, strength)).coef
+    assert_allclose(coef, least_squares(X / [1, 1e-7], y, np.zeros(2)) / [1, 1e-7], rtol=1e-6)
