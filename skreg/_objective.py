@@ -37,6 +37,12 @@ def dropout_ridge(rate: NDArray, second_moments: NDArray) -> NDArray:
     return rate / (1.0 - rate) * second_moments
 
 
+def add_to_diagonal(matrix: NDArray, values: NDArray | float) -> NDArray:
+    """Return the matrix (k, k), with values (k,), such as ridge weights, added in place."""
+    matrix.flat[:: len(matrix) + 1] += values
+    return matrix
+
+
 @dataclass(eq=False)
 class Penalty:
     """The weights `l1` (..., p) and `ridge` (..., p), both inf where a feature is excluded.

@@ -193,7 +193,7 @@ class BaseRegularized(LinearPredictor):
         """
         with unchanged_on_error(self):
             self.__dict__.pop("moments_", None)
-            if self._is_read_in_parts(X):
+            if not isinstance(X, np.ndarray) and self._is_read_in_parts(X):
                 table.check_without_rows(self.solver)
                 moments = collect(self, X, y, sample_weight)
                 return self._solve_moments(moments, coef_init, self.warm_start)
@@ -223,7 +223,8 @@ class BaseRegularized(LinearPredictor):
     def _solve(self, problem: Problem, dtype: Any, coef_init: Any, warm: bool) -> Any:
         """Minimise the objective on a problem and set the fitted attributes, in `dtype`."""
         penalty, start = self._penalty(problem), None
-        table.check(self.solver, problem, penalty)
+        if self.solver != "auto":
+            table.check(self.solver, problem, penalty)
         if warm or coef_init is not None:
             start = self._start(coef_init, problem.coef_shape, warm)
         settings = Settings(self.tol, self.max_iter, self.verbose, **self._loop_settings())

@@ -303,7 +303,8 @@ def regularization_path(
     reduces = takes_moments and design.n_features <= min(design.shape[0], MOMENTS_SIDE)
     problem = PathProblem(model, design.moments() if reduces else design)
     rows = problem.posed_on(design)
-    table.check(model.solver, design, rows.unit)
+    if model.solver != "auto":
+        table.check(model.solver, design, rows.unit)
     if values is None:
         values = rows.grid(n_values, eps)
     return _Source(model, problem, rows, X.dtype).path(values)

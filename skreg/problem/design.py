@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from .._objective import Penalty
-from .gram import EPS, GramProblem, intercept_of, second_moments
+from .gram import EPS, GramProblem, second_moments
 from .protocol import ALL, Features, Matrix, SparseColumns
 from .validation import OVERFLOW, raise_not_finite
 
@@ -218,7 +218,7 @@ class RowDesign:
 
     def intercept(self, w: NDArray) -> NDArray:
         """Return the intercepts (...) that go with w (..., p)."""
-        return intercept_of(self.mean, self.target_mean, w, self.fit_intercept)
+        return self.target_mean - w @ self.mean if self.fit_intercept else np.zeros(w.shape[:-1])
 
     def select_target(self, index: int) -> RowDesign:
         """Return the problem of one of several targets."""

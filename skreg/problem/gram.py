@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .._objective import Penalty
+from .._objective import Penalty, add_to_diagonal
 from .protocol import ALL, Features
 from .validation import OVERFLOW
 
@@ -89,7 +89,7 @@ class GramProblem:
 
     def intercept(self, w: NDArray) -> NDArray:
         """Return the intercepts (...) that go with w (..., p)."""
-        return intercept_of(self.mean, self.target_mean, w, self.fit_intercept)
+        return self.target_mean - w @ self.mean if self.fit_intercept else np.zeros(w.shape[:-1])
 
     def select_target(self, index: int) -> GramProblem:
         """Return the problem of one of several targets."""
@@ -101,12 +101,6 @@ class GramProblem:
         )
 
 
-def add_to_diagonal(matrix: NDArray, values: NDArray | float) -> NDArray:
-    """Return the matrix (k, k), with values (k,) added to its diagonal in place."""
-    matrix.flat[:: len(matrix) + 1] += values
-    return matrix
-
-
 def second_moments(norms2: NDArray, mean: NDArray, centred: bool, drop_to: str) -> NDArray:
     """Return the variances (p,) for "mean", the mean squares for "zero", from |A_j|^2 (p,)."""
     shift = {("mean", False): -1.0, ("zero", True): 1.0}.get((drop_to, centred))
@@ -116,8 +110,3 @@ def second_moments(norms2: NDArray, mean: NDArray, centred: bool, drop_to: str) 
         if not np.isfinite(norms2).all():
             raise ValueError(OVERFLOW)
     return np.maximum(norms2, 0.0)
-
-
-def intercept_of(mean: NDArray, target_mean: NDArray, w: NDArray, fit_intercept: bool) -> NDArray:
-    """Return the intercepts (...) for w (..., p), or zeros."""
-    return target_mean - w @ mean if fit_intercept else np.zeros(w.shape[:-1])

@@ -26,8 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dposv
 
-from .._objective import Penalty
-from ..problem.gram import add_to_diagonal
+from .._objective import Penalty, add_to_diagonal
 
 SIGMA, GROWTH = 1e3, 10.0  # of the first proximal step, and from one to the next
 FULL = 1e10  # sigma of a Newton step: columns that differ by 1e-5 of their size count as equal

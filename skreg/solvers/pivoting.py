@@ -24,9 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import blas
 
-from .._objective import Penalty
+from .._objective import Penalty, add_to_diagonal
 from .._solution import Settings, Solution
-from ..problem.gram import add_to_diagonal
 from ..problem.protocol import ALL, Problem
 from .certificate import ACCURACY
 

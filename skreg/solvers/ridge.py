@@ -25,9 +25,9 @@ from scipy.linalg import lapack
 from scipy.sparse.linalg import LinearOperator
 from scipy.sparse.linalg import cg as conjugate_gradients
 
-from .._objective import TINY, Penalty
+from .._objective import TINY, Penalty, add_to_diagonal
 from .._solution import Settings, Solution
-from ..problem.gram import EPS, add_to_diagonal
+from ..problem.gram import EPS
 from ..problem.protocol import ALL, Design, Features, Problem
 
 # A ridge t leaves dependent columns, relative to their size, a condition of 1 / t and coefficients

@@ -25,9 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from .._objective import TINY, Penalty
+from .._objective import TINY, Penalty, add_to_diagonal
 from .._solution import Settings, Solution
-from ..problem.gram import EPS, add_to_diagonal
+from ..problem.gram import EPS
 from ..problem.protocol import ALL, Design, Problem
 from .ridge import LARGEST_CONDITION, FreeFeatures
 

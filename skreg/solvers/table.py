@@ -74,8 +74,6 @@ def names(family: str) -> list[str]:
 
 def check(solver: str, problem: Problem, penalty: Penalty) -> None:
     """Raise ValueError (for sparse X TypeError, as scikit-learn does) if the solver cannot."""
-    if solver == "auto":
-        return
     row = SOLVERS[solver]
     obstacles = {
         "an L1 penalty": penalty.has_l1 and not row.l1,

@@ -25,9 +25,8 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from .._objective import Penalty
+from .._objective import Penalty, add_to_diagonal
 from .._solution import Settings, Solution
-from ..problem.gram import add_to_diagonal
 from ..problem.protocol import Problem
 from .active_set import Quadratic, solve_active_set
 from .certificate import ACCURACY, Certificate, certify
