@@ -1,51 +1,46 @@
 """A regression problem made of a CSV file, with one line on how each of its columns was read.
 
-A column of numbers, but for one cell in twenty at most, is a number; a column of texts is a
-category; one of both stops with an `InputError`. What is left out or taken as missing is reported.
+pandas splits the file into cells. A column of numbers, but for one cell in twenty at most, is a
+number; any other is a category. Whatever is found out, taken as missing or left out is reported;
+where a file can be read in two ways, an `InputError` asks for the option that decides.
 """
 
+import bz2
+import csv
+import difflib
+import gzip
+import io
+import lzma
 import math
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import warnings
+import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.compose import ColumnTransformer
+import pandas as pd
+from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from .cells import InputError, check_name, decimal_mark, numbers, read_text, split
+from .compare import InputError, Table
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-RARE_SHARE, RARE_COUNT = 0.01, 5  # a level in fewer rows than either joins the other rare ones
-ODD_SHARE = 0.05  # at most so many of the filled cells of a number column are something else
-N_NOTES = 5  # at most so many rows at the end are notes or totals below the table
-MIN_ROWS = 10  # each of 5 test folds needs two rows for its R2
-HUGE = 1e100  # a number beyond this has no usable square and counts as missing
-MISSING = re.compile(
-    r"\?*|[-\u2013\u2014]+|\.+|n/?a|n\.a\.|nan|null|none|<na>|[-+]?inf(inity)?"
-    r"|#(n/a|div/0!|value!|ref!|num!|name\?|null!)",  # the errors of a spreadsheet
-    re.IGNORECASE,
+OPENERS: dict[str, Callable[..., IO[str]]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
+ENCODINGS = ["utf-8-sig", "utf-16", "cp1252"]  # the second one only fits a file that says so
+SEPARATORS = {",": ",", ";": ";", "tab": "\t", "|": "|", "space": " "}
+SAMPLE = 1000  # rows that say what the decimal mark is
+NUMBER = (  # with commas or spaces before groups of three digits, and the unit before or after it
+    r"^([-+\u2212]?[$€£¥]? ?(?:(?:[1-9]\d{0,2}(?:[,\s'\u2019]\d{3})+|\d+)(?:\.\d*)?|\.\d+)"
+    r"(?:[eE][-+]?\d+)?)\s*((?:[%‰°$€£¥]|[^\W\d_])\D*)?$"
 )
-
-
-@dataclass(frozen=True)
-class Table:
-    """One regression problem: X (rows, columns), y (rows,), and the preprocessing X needs."""
-
-    name: str
-    target: str
-    X: "pd.DataFrame | np.ndarray"
-    y: np.ndarray
-    columns: list[str]
-    prepare: BaseEstimator
-    report: list[str] = field(default_factory=list)
+MISSING = ["", "?", "-", "--", ".", "na", "n/a", "n.a.", "nan", "null", "none", "<na>", "inf"]
+MISSING += ["#n/a", "#div/0!", "#value!", "#ref!", "#num!", "#name?", "#null!"]  # of spreadsheets
+HUGE = 1e100  # a number beyond this has no usable square and counts as missing
+ODD_SHARE = 0.05  # at most so many of the filled cells of a number column are something else
+RARE_SHARE, RARE_COUNT = 0.01, 5  # a level in fewer rows than either joins the other rare ones
+MIN_ROWS = 10  # each of 5 test folds needs two rows for its R2
 
 
 def read_table(
@@ -56,126 +51,145 @@ def read_table(
     encoding: str | None = None,
     drop: Sequence[str] = (),
 ) -> Table:
-    """Return the CSV file as a table; None lets the file tell its separator, decimal, encoding.
-
-    Raises InputError where the file cannot be read, or could be read in two ways.
-    """
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise InputError(
-            "reading a table needs pandas: install skreg with '.[plot]', or pandas itself"
-        ) from error
+    """Return the CSV file as a table; None lets the file tell its separator, decimal, encoding."""
     text, encoding = read_text(path, encoding)
     cells, sep = split(path, text, sep, target)
-    names = [str(name) for name in cells]
+    names = cells.columns.tolist()
     for name in drop:
         check_name(name, [other for other in names if other != target], "--drop: no feature")
     unnamed = [name for name in names if name.startswith("Unnamed: ")]
-    used = cells.drop(columns=[*drop, *unnamed])
-    decimal = decimal or decimal_mark(used, sep)
-    parsed = {name: _parse(used[name], decimal) for name in names if name in used}
-    n_rows = _count_data_rows(parsed, target)
-    goal = parsed[target][:n_rows]
-    _check_target(path, target, goal)
-    rows = goal.index[goal.value.notna()]
+    said = dict.fromkeys(unnamed, "left out  no name, as row numbers have none")
+    said |= dict.fromkeys(drop, "left out  as --drop says")
+    cells = cells.drop(columns=list(said))
+    decimal = decimal or decimal_mark(cells, sep)
 
-    read = {name: _read(column.loc[rows]) for name, column in parsed.items()}
-    read[target] = (
-        "target",
-        _range(goal) + _tally(goal.cell[goal.missing], "; rows left out: "),
-        None,
-    )
-    read |= dict.fromkeys(drop, ("left out", "as --drop says", None))
-    read |= dict.fromkeys(unnamed, ("left out", "no name, as row numbers have none", None))
-    if unclear := [name for name, (kind, *_) in read.items() if kind == "unclear"]:
-        raise InputError(
-            f"the column {unclear[0]!r} has {read[unclear[0]][1]}: mend the file, or leave it out "
-            f"by {' '.join(f'--drop {name!r}' for name in unclear)}"
-        )
-    X = pd.DataFrame({name: read[name][2] for name in names if read[name][2] is not None})
-    if X.shape[1] == 0:
+    kind, note, goal = read_column(cells.pop(target), decimal)
+    if kind != "number":
+        raise InputError(f"the target {target!r} is not a number that varies: {note}")
+    y = goal.dropna()
+    said[target] = f"target    {note}" + "; these rows are left out" * (len(y) < len(goal))
+    if len(y) > MIN_ROWS and np.isclose(y.iloc[-1], y.iloc[:-1].sum(), rtol=1e-9, atol=0):
+        said[target] += "; the last row is left out, a total"
+        y = y.iloc[:-1]
+    if len(y) < MIN_ROWS:
+        raise InputError(f"{path} has {len(y)} rows with a {target!r}; at least {MIN_ROWS} needed")
+    seen = {}
+    for name, column in cells.loc[y.index].items():
+        kind, note, values = read_column(column, decimal)
+        said[name] = f"{kind:<8}  {note}"
+        if kind != "left out":
+            seen[name] = values
+    if not seen:
         raise InputError(f"{path} has no feature: no column but {target!r} to learn from")
-    by = {"\t": "tabs", " ": "spaces"}.get(sep, repr(sep))
-    report = [f"{Path(path).name}: {encoding}, columns between {by}, decimal mark {decimal!r}"]
+
     width = max(len(_short(name)) for name in names)
-    report += [f"  {_short(name):<{width}}  {read[name][0]:<8}  {read[name][1]}" for name in names]
-    for row in cells[n_rows:].to_numpy():
-        report.append(f"  left out below the table: {_short(' '.join(row))!r}")
-    y = goal.value[rows].to_numpy()
-    return Table(Path(path).name, target, X, y, X.columns.tolist(), _preparation(X), report)
+    report = [f"{Path(path).name}: {encoding}, separator {sep!r}, decimal mark {decimal!r}"]
+    report += [f"  {_short(name):<{width}}  {said[name]}" for name in names]
+    X = pd.DataFrame(seen)
+    return Table(Path(path).name, target, X, y.to_numpy(), list(X), _preparation(X), report)
 
 
-def _parse(cells: "pd.Series", decimal: str) -> "pd.DataFrame":
-    """Return for each cell its text, its number, and whether it is missing or odd: neither."""
+def read_text(path: str, encoding: str | None) -> tuple[str, str]:
+    """Return the text of the file, decompressed, and its encoding."""
+    for guess in [encoding] if encoding else ENCODINGS:
+        try:
+            with OPENERS.get(Path(path).suffix, open)(path, "rt", encoding=guess) as file:
+                text = file.read()
+        except UnicodeError:
+            continue
+        except (OSError, EOFError, LookupError, lzma.LZMAError, zlib.error) as error:
+            raise InputError(f"cannot read {path}: {error}") from error
+        if "\0" not in text:
+            return text, guess.removesuffix("-sig")
+    raise InputError(
+        f"{path} is not text, or in another encoding: save it as CSV in UTF-8, or say --encoding"
+    )
+
+
+def split(path: str, text: str, sep: str | None, target: str) -> tuple[pd.DataFrame, str]:
+    """Return the cells (rows, columns), and the separator under which the target is a name."""
+    if text.startswith("sep="):  # the line by which Excel says its separator
+        text = text.partition("\n")[2]
+    header, headers = text.lstrip("\n").partition("\n")[0], {}
+    for guess in [sep] if sep else SEPARATORS:
+        reader = csv.reader([header], delimiter=SEPARATORS[guess], skipinitialspace=True)
+        names = next(reader, [])
+        headers[guess] = [name.strip() for name in names if name]
+    widest = max(headers, key=lambda guess: len(headers[guess]))
+    sep = next((guess for guess in headers if target in headers[guess]), widest)
+    check_name(target, headers[sep], f"{path} has no column")
+    if twice := [name for name in headers[sep] if headers[sep].count(name) > 1]:
+        raise InputError(f"{path} has several columns {twice[0]!r}: rename all but one of them")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            pattern = r"\s+" if sep == "space" else SEPARATORS[sep]
+            blank = {"na_values": [""], "keep_default_na": False, "skipinitialspace": True}
+            # Without an index, a separator at the end of each line does no harm.
+            cells = pd.read_csv(io.StringIO(text), sep=pattern, index_col=False, dtype=str, **blank)
+    except pd.errors.ParserWarning as error:
+        raise InputError(f"{path} has more cells in a row than names in its first line") from error
+    except ValueError as error:
+        raise InputError(f"cannot read {path} as CSV: {error}") from error
+    cells = cells.fillna("").apply(lambda column: column.str.strip())
+    return cells.set_axis(cells.columns.str.strip(), axis=1), sep
+
+
+def check_name(name: str, names: Sequence[str], otherwise: str) -> None:
+    """Raise InputError, with the names that are nearest, unless name is one of names."""
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=5, cutoff=0.0)
+        raise InputError(f"{otherwise} {name!r}; the nearest are {', '.join(map(repr, near))}")
+
+
+def numbers(cells: pd.Series, decimal: str) -> tuple[pd.Series, str]:
+    """Return the cells (rows,) as numbers, NaN where one is none, and the unit of most of them.
+
+    A cell in another unit than most is none: 12 among percentages may be 12 % or 1200 %.
+    """
+    if decimal == ",":
+        cells = cells.str.translate(str.maketrans(",.", ".,"))
+    plain = pd.to_numeric(cells, errors="coerce").astype(float)
+    others = pd.Series(cells[plain.isna()].unique(), dtype=object)
+    parts = others.str.extract(NUMBER)
+    digits = parts[0].str.replace("\u2212", "-").str.replace(r"[^-+\deE.]", "", regex=True)
+    values = plain.fillna(cells.map(dict(zip(others, pd.to_numeric(digits), strict=True))))
+    units = cells.map(dict(zip(others, parts[1].fillna(""), strict=True))).where(plain.isna(), "")
+    unit = units[values.notna()].mode()[:1]
+    return values.where(units.isin(unit) & (values.abs() < HUGE)), "".join(unit)
+
+
+def decimal_mark(cells: pd.DataFrame, sep: str) -> str:
+    """Return the decimal mark: the one under which more cells of the first rows are numbers."""
+    few = cells[:SAMPLE]
+    point, comma = (pd.DataFrame({n: numbers(few[n], mark)[0] for n in few}) for mark in ".,")
+    n_point, n_comma = point.count().sum(), comma.count().sum()
+    if n_point == n_comma and sep != "," and not point.equals(comma):
+        name = next(name for name in few if not point[name].equals(comma[name]))
+        cell = few[name][point[name] != comma[name]].iloc[0]
+        raise InputError(f"is {cell!r} in {name!r} a fraction? say --decimal . or --decimal ,")
+    return "," if n_comma > n_point else "."
+
+
+def read_column(cells: pd.Series, decimal: str) -> tuple[str, str, pd.Series]:
+    """Return how a column (rows,) is read, what there is to say about it, and what models see."""
     values, unit = numbers(cells, decimal)
-    others = cells[values.isna()].unique()
-    blank = cells.isin([cell for cell in others if MISSING.fullmatch(cell)])
-    column = cells.to_frame("cell").assign(value=values.where(values.abs() < HUGE), unit=unit)
-    column["missing"] = column.value.isna() & (blank | values.notna())
-    column["odd"] = column.value.isna() & ~column.missing
-    return column
-
-
-def _is_number(column: "pd.DataFrame", odd_share: float = ODD_SHARE) -> bool:
-    """Return whether a parsed column holds numbers, and at most that share of odd cells."""
-    n_odd, n_numbers = column.odd.sum(), column.value.count()
-    return n_numbers > 0 and n_odd <= odd_share * (n_odd + n_numbers)
-
-
-def _read(column: "pd.DataFrame") -> "tuple[str, str, pd.Series | None]":
-    """Return how a parsed column is read, what there is to say about it, and what models see."""
-    is_number, odd = _is_number(column), column.cell[column.odd]
-    if is_number and column.value.nunique() > 1:
-        gaps = column.cell[column.value.isna()]
-        return "number", _range(column) + _tally(gaps, "; taken as missing: "), column.value
-    levels = column.cell.mask(column.missing, "(missing)").astype(object)
+    missing = cells.str.casefold().isin(MISSING)
+    n_odd = (values.isna() & ~missing).sum()
+    if n_odd <= ODD_SHARE * (n_odd + values.count()) and values.nunique() > 1:
+        note = f"{values.min():.6g} to {values.max():.6g} {unit}".rstrip()
+        return "number", note + _tally(cells[values.isna()], "; taken as missing: "), values
+    levels = cells.mask(missing, "(missing)").astype(object)
     counts = levels.value_counts()
     rare = counts[counts < _rare_below(len(levels))]
-    if _is_number(column, 0.5) and not is_number and 2 * rare.sum() > len(levels):
-        return "unclear", f"{column.value.count()} numbers, but also {_tally(odd)}", None
-    if is_number or len(rare) == len(counts) or len(counts) == 1:
-        return "left out", f"nothing to learn from: {_tally(column.cell)}", None
+    if len(rare) == len(counts) or len(counts) == 1:
+        return "left out", f"nothing to learn from: {_tally(cells)}", levels
     note = f"{len(counts)} levels: {', '.join(map(_short, counts.index[:3]))}"
     note += ", ..." * (len(counts) > 3) + f"; {len(rare)} rare ones joined" * (len(rare) > 1)
-    return "category", note + _tally(column.cell[column.missing], "; taken as missing: "), levels
+    return "category", note + _tally(cells[missing], "; taken as missing: "), levels
 
 
-def _count_data_rows(parsed: "dict[str, pd.DataFrame]", target: str) -> int:
-    """Return how many rows there are above the notes and the total of the target at the end.
-
-    A note puts text into a column that holds numbers otherwise.
-    """
-    y = parsed[target].value.to_numpy()
-    numeric = [column for column in parsed.values() if _is_number(column[:-N_NOTES])]
-    n = len(y)
-    while n > len(y) - N_NOTES and any(column.odd.iloc[n - 1] for column in numeric):
-        n -= 1
-    is_total = n > MIN_ROWS and np.isclose(y[n - 1], np.nansum(y[: n - 1]), rtol=1e-9, atol=0)
-    return n - int(is_total)
-
-
-def _check_target(path: str, target: str, column: "pd.DataFrame") -> None:
-    """Raise InputError unless the parsed column can be predicted."""
-    n_rows = column.value.count()
-    if column.odd.any():
-        odd = _tally(column.cell[column.odd])
-        raise InputError(f"the target {target!r} is not numeric: it holds {odd}")
-    if n_rows < MIN_ROWS:
-        raise InputError(
-            f"{path} has {n_rows} rows with a {target!r}; the comparison needs at least {MIN_ROWS}"
-        )
-    if column.value.nunique() == 1:
-        raise InputError(f"the target {target!r} is constant: there is nothing to explain")
-
-
-def _range(column: "pd.DataFrame") -> str:
-    """Return the least and the largest number of a parsed column, and its unit."""
-    low, high = column.value.min(), column.value.max()
-    return f"{low:.6g} to {high:.6g} {column.unit.iloc[0]}".rstrip()
-
-
-def _tally(cells: "pd.Series", title: str = "") -> str:
+def _tally(cells: pd.Series, title: str = "") -> str:
     """Return the different cells and how many there are of each, under a title; "" if none are."""
     # In the order of the file among equals, which pandas promises from version 3 on.
     counts = cells.groupby(cells, sort=False).size().sort_values(ascending=False, kind="stable")
@@ -195,7 +209,7 @@ def _rare_below(n_rows: int) -> int:
     return max(RARE_COUNT, math.ceil(RARE_SHARE * n_rows))
 
 
-def _preparation(X: "pd.DataFrame") -> ColumnTransformer:
+def _preparation(X: pd.DataFrame) -> ColumnTransformer:
     """Return what makes numbers of X: medians for gaps and unit variance, or one column a level."""
     is_number = X.dtypes == np.float64
     imputer = SimpleImputer(strategy="median", keep_empty_features=True)
@@ -207,9 +221,6 @@ def _preparation(X: "pd.DataFrame") -> ColumnTransformer:
             f"{column}={'(rare)' if level == 'infrequent_sklearn' else level}"
         ),
     )
-    return ColumnTransformer(
-        [
-            ("number", make_pipeline(imputer, StandardScaler()), X.columns[is_number]),
-            ("category", encoder, X.columns[~is_number]),
-        ]
-    )
+    scaled = make_pipeline(imputer, StandardScaler()), X.columns[is_number]
+    categories = encoder, X.columns[~is_number]
+    return make_column_transformer(scaled, categories, verbose_feature_names_out=False)

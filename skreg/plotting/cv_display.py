@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length
 
 from ..model_selection.cv import BaseCV
-from . import inputs
+from .display import check_strengths, chosen_by, path_of
 
 MSE = "Mean squared error"
 LARGE_RATIO = 10.0  # between two errors; above it, they are drawn on a logarithmic axis
-FEW = 20  # values, up to which each has a marker
 
 
 class CVDisplay:
@@ -19,8 +19,7 @@ class CVDisplay:
 
     Strengths run along the same axis as in :class:`RegularizationPathDisplay`. The band reaches one
     standard error of the mean to both sides. Errors that differ by more than a factor of 10 are
-    drawn on a logarithmic axis. On top stands the number of nonzero coefficients of the fits to all
-    data, if it changes.
+    drawn on a logarithmic axis. On top stands the number of nonzero coefficients, if it changes.
 
     Parameters
     ----------
@@ -35,26 +34,18 @@ class CVDisplay:
     n_nonzeros : array-like of shape (n_values,), default=None
         The number of nonzero coefficients at each strength. None: it is not shown.
     chosen : dict of str to float, default=None
-        Strengths to mark by vertical lines under these names.
+        Strengths to mark by vertical lines, and their names in the legend.
     score_name : str, default="Mean squared error"
         The label of the y axis.
 
     Attributes
     ----------
-    ax_, figure_ : matplotlib Axes and Figure
-        Where the curve is drawn.
-    line_ : matplotlib Line2D
-        The mean.
-    fill_between_ : matplotlib PolyCollection or None
-        The band of one standard error, if it is known.
-    chosen_lines_, chosen_names_ : list of matplotlib Line2D and of Annotation
-        The marked strengths, from strong to weak.
-    top_ax_ : matplotlib Axes or None
-        The axes of the numbers on top, if there are any.
-
-    See Also
-    --------
-    RegularizationPathDisplay : The coefficients along the path.
+    ax_, figure_, top_ax_ : matplotlib Axes, Figure, and Axes or None
+        Where the curve is drawn, and the axis of the numbers on top.
+    line_, fill_between_ : matplotlib Line2D, and PolyCollection or None
+        The mean, and the band of one standard error.
+    chosen_lines_ : list of matplotlib Line2D
+        The marked strengths, from weak to strong, with the labels in the legend.
 
     Examples
     --------
@@ -62,8 +53,8 @@ class CVDisplay:
     >>> from skreg import CVDisplay, L1RegressorCV
     >>> X, y = load_diabetes(return_X_y=True)
     >>> display = CVDisplay.from_estimator(L1RegressorCV().fit(X, y))
-    >>> [name.get_text() for name in display.chosen_names_]
-    ['1-SE', 'min']
+    >>> [line.get_label() for line in display.chosen_lines_]
+    ['min: 0.00375', '1-SE: 0.187']
     """
 
     def __init__(
@@ -77,18 +68,16 @@ class CVDisplay:
         self.chosen = chosen
         self.score_name = score_name
 
-    def plot(self, ax=None, *, score_name=None, line_kw=None, fill_between_kw=None, chosen_kw=None):
+    def plot(self, ax=None, *, line_kw=None, fill_between_kw=None):
         """Draw the mean error, its band and the chosen strengths.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             The axes to draw on. None: those of a new figure.
-        score_name : str, default=None
-            The label of the y axis. None: that of the constructor.
-        line_kw, fill_between_kw, chosen_kw : dict, default=None
-            Properties of the mean (`matplotlib.lines.Line2D`), of the band
-            (`matplotlib.collections.PolyCollection`) and of the vertical lines.
+        line_kw, fill_between_kw : dict, default=None
+            Properties of the mean (`matplotlib.lines.Line2D`) and of the band
+            (`matplotlib.collections.PolyCollection`).
 
         Returns
         -------
@@ -97,26 +86,23 @@ class CVDisplay:
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
         ValueError
             If lengths do not agree, or a value is not possible.
         """
         from . import drawing
 
-        values = inputs.check_strengths(self.parameter, self.values, "values")
+        values, order = check_strengths(self.parameter, self.values, self.chosen)
         check_consistent_length(values, self.mean, self.se, self.n_nonzeros)
-        order = np.argsort(-values, kind="stable")
-        values, mean = values[order], np.asarray(self.mean, dtype=np.float64)[order]
+        mean = np.asarray(self.mean, dtype=np.float64)[order]
         ax = drawing.strength_axes(ax, self.parameter, values, self.chosen)
         finite = mean[np.isfinite(mean)]
         if 0 < LARGE_RATIO * finite.min(initial=np.inf) < finite.max(initial=0.0):
             ax.set_yscale("log")
             ax.yaxis.set_major_formatter("{x:g}")
-        color, marker = drawing.COLORS[0], "." if len(values) <= FEW else ""
+        color, marker = drawing.COLORS[0], "." if len(values) <= 20 else ""
         (self.line_,) = ax.plot(values, mean, color=color, marker=marker, linewidth=1.6, zorder=3)
         self.line_.set(**(line_kw or {}))
-        label, self.fill_between_ = self.score_name if score_name is None else score_name, None
+        label, self.fill_between_ = self.score_name, None
         if self.se is not None:
             label, se = f"{label}\nmean \u00b1 standard error", np.asarray(self.se)[order]
             self.fill_between_ = ax.fill_between(values, mean - se, mean + se, color=color)
@@ -125,8 +111,7 @@ class CVDisplay:
         ax.set_ylabel(label)
         counts = np.zeros(len(values)) if self.n_nonzeros is None else np.asarray(self.n_nonzeros)
         self.top_ax_ = drawing.draw_counts(ax, values, counts[order])
-        drawing.lines_that_fit(ax)
-        self.chosen_lines_, self.chosen_names_, _ = drawing.draw_marks(ax, self.chosen, chosen_kw)
+        self.chosen_lines_ = drawing.draw_marks(ax, self.chosen)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -155,29 +140,28 @@ class CVDisplay:
         NotFittedError
             If it is not fitted.
         """
-        _, cv = inputs.split_pipeline(estimator)
+        cv = estimator[-1] if isinstance(estimator, Pipeline) else estimator
         if not isinstance(cv, BaseCV):
             raise TypeError(
                 "estimator must be an L1RegressorCV, L2RegressorCV or DropoutRegressorCV, or a "
                 f"Pipeline that ends in one, not {type(cv).__name__}."
             )
-        parameter, values, chosen = inputs.grid_of(cv, None)
-        mean, se, name = _chosen_by(cv)
-        coefs = cv.coef_path_
-        coefs = coefs.reshape(len(coefs), -1, coefs.shape[-1])
+        path = path_of(cv)
+        mean, se, name = _scores_of(cv)
+        coefs = path.coefs.reshape(len(path.values), -1, path.coefs.shape[-1])
         display = cls(
-            parameter=parameter,
-            values=values,
+            parameter=path.parameter,
+            values=path.values,
             mean=mean,
             se=se,
             n_nonzeros=coefs.any(axis=1).sum(axis=1),  # features that any of the targets uses
-            chosen=chosen,
+            chosen=chosen_by(cv, None),
             score_name=name,
         )
         return display.plot(ax, **plot_options)
 
 
-def _chosen_by(cv: BaseCV) -> tuple[NDArray, NDArray | None, str]:
+def _scores_of(cv: BaseCV) -> tuple[NDArray, NDArray | None, str]:
     """Return the means (m,) that an estimator chose by, their standard errors, and their name."""
     if cv.criterion is not None:
         return cv.criterion_path_, None, cv.criterion.upper()

@@ -1,19 +1,24 @@
-"""`RegularizationPathDisplay`: the coefficients along a path of strengths."""
+"""`RegularizationPathDisplay`: the coefficients along a path of strengths.
+
+Below it is what both displays check of their arguments, and read off estimators.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from numbers import Integral
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_consistent_length, check_scalar
+from sklearn.utils.validation import check_is_fitted
 
 from ..linear.base import BaseRegularized
 from ..model_selection.cv import BaseCV
+from ..model_selection.grids import PARAMETERS
 from ..model_selection.path import RegularizationPath, regularization_path
-from . import inputs
 
 
 class RegularizationPathDisplay:
@@ -37,29 +42,22 @@ class RegularizationPathDisplay:
     feature_names : array-like of shape (n_features,), default=None
         The names of the features. None: "x0", "x1", ...
     chosen : dict of str to float, default=None
-        Strengths to mark by vertical lines under these names.
+        Strengths to mark by vertical lines, and their names in the legend.
     knots : array-like of shape (n_knots,), default=None
         Strengths at which a feature enters or leaves. None if they are not known.
 
     Attributes
     ----------
-    ax_, figure_ : matplotlib Axes and Figure
-        Where the path is drawn.
+    ax_, figure_, top_ax_ : matplotlib Axes, Figure, and Axes or None
+        Where the path is drawn, and the axis of the numbers on top.
     lines_, names_ : list of matplotlib Line2D and of Annotation
         The named features, in the order of the columns.
     other_lines_ : matplotlib LineCollection
         The other features, without those that are zero throughout.
-    chosen_lines_, chosen_names_ : list of matplotlib Line2D and of Annotation
-        The marked strengths, from strong to weak.
+    chosen_lines_ : list of matplotlib Line2D
+        The marked strengths, from weak to strong, with the labels in the legend.
     knots_line_ : matplotlib Line2D or None
         The ticks at the knots.
-    top_ax_ : matplotlib Axes or None
-        The axes of the numbers on top; None if all are the same.
-
-    See Also
-    --------
-    regularization_path : Computes a path.
-    CVDisplay : The error along a path.
 
     Examples
     --------
@@ -80,9 +78,7 @@ class RegularizationPathDisplay:
         self.chosen = chosen
         self.knots = knots
 
-    def plot(
-        self, ax=None, *, features=None, n_labels=10, plot_knots=True, line_kw=None, chosen_kw=None
-    ):
+    def plot(self, ax=None, *, features=None, n_labels=10, line_kw=None):
         """Draw the path.
 
         Parameters
@@ -91,15 +87,12 @@ class RegularizationPathDisplay:
             The axes to draw on. None: those of a new figure.
         features : int, str or array-like of them, default=None
             The features to draw in colour and name, by column or by name, as far as there is room.
-            None: the largest `n_labels`.
         n_labels : int, default=10
-            How many of the largest features to draw in colour and name, as far as there is room:
-            those with the largest absolute coefficients at the weakest of the chosen strengths
-            and, if these are 0 or no strength is chosen, anywhere on the path.
-        plot_knots : bool, default=True
-            Whether to mark the knots, if they are known.
-        line_kw, chosen_kw : dict, default=None
-            Properties of the coloured and of the vertical lines, see `matplotlib.lines.Line2D`.
+            How many to name if `features` is None: those with the largest absolute coefficients at
+            the weakest of the chosen strengths and, where these are 0 or nothing is chosen,
+            anywhere on the path.
+        line_kw : dict, default=None
+            Properties of the coloured lines, see `matplotlib.lines.Line2D`.
 
         Returns
         -------
@@ -108,50 +101,47 @@ class RegularizationPathDisplay:
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
         ValueError
             If shapes do not agree, or a value or a feature is not possible.
         """
         from . import drawing
 
         check_scalar(n_labels, "n_labels", Integral, min_val=0)
-        values = inputs.check_strengths(self.parameter, self.values, "values")
+        values, order = check_strengths(self.parameter, self.values, self.chosen)
         coefs = check_array(self.coefs, dtype=np.float64, input_name="coefs")
-        names = self.feature_names
-        names = [f"x{column}" for column in range(coefs.shape[1])] if names is None else names
         check_consistent_length(values, coefs)
-        check_consistent_length(coefs.T, names)
-        order = np.argsort(-values, kind="stable")
-        values, coefs, names = values[order], coefs[order], [str(name) for name in names]
+        coefs, names = coefs[order], [f"x{column}" for column in range(coefs.shape[1])]
+        if self.feature_names is not None:
+            check_consistent_length(coefs.T, self.feature_names)
+            names = [str(name) for name in self.feature_names]
         if features is None:
-            features = _largest(values, coefs, self.chosen)[:n_labels]
-        columns = inputs.check_features(features, names)
+            anywhere = there = np.abs(coefs).max(axis=0)
+            if self.chosen:
+                weakest = np.argmin(np.abs(values - min(self.chosen.values())))
+                there = np.abs(coefs[weakest])
+            features = np.lexsort([-anywhere, -there])[:n_labels]
+        columns = check_features(features, names)
+
         ax = drawing.strength_axes(ax, self.parameter, values, self.chosen)
         ax.set_ylabel("Coefficient")
         ax.plot(values[[0, -1]], [0, 0], color="black", linewidth=0.6)
         self.top_ax_ = drawing.draw_counts(ax, values, np.count_nonzero(coefs, axis=1))
-        room = max(drawing.lines_that_fit(ax) - len(self.chosen or {}), 1)
         # In the order of the columns, so that a feature looks alike in pictures of several paths.
-        columns = sorted(columns[:room])
+        columns = sorted(columns[: drawing.lines_that_fit(ax)])
         self.lines_, self.other_lines_ = drawing.draw_paths(ax, values, coefs, columns, line_kw)
         self.knots_line_ = None
-        if plot_knots and self.knots is not None:
-            knots = inputs.check_strengths(self.parameter, self.knots, "knots")
+        if self.knots is not None:
+            knots = np.asarray(self.knots, dtype=np.float64)
             knots = knots[knots >= values[-1]]
             (self.knots_line_,) = ax.plot(knots, 0 * knots, "|", color=drawing.DARK_GREY, zorder=4)
             self.knots_line_.set(markersize=5, markeredgewidth=0.8)
-        self.names_ = drawing.write_names(ax, self.lines_, [names[column] for column in columns])
-        marks = drawing.draw_marks(ax, self.chosen, chosen_kw)
-        self.chosen_lines_, self.chosen_names_, top = marks
-        drawing.spread_names(ax, self.names_, top)
+        self.chosen_lines_ = drawing.draw_marks(ax, self.chosen, 1 - drawing.NAMES_MOST)
+        self.names_ = drawing.name_ends(ax, self.lines_, [names[column] for column in columns])
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
     @classmethod
-    def from_path(
-        cls, path, *, target=None, feature_names=None, chosen=None, ax=None, **plot_options
-    ):
+    def from_path(cls, path, *, target=None, feature_names=None, chosen=None, **plot_options):
         """Draw what :func:`regularization_path` returned.
 
         Parameters
@@ -162,7 +152,7 @@ class RegularizationPathDisplay:
             The target to draw, counted from 0. Required if there are several.
         feature_names, chosen : optional
             See the class. None: the names in the path, and no marks.
-        ax, **plot_options : optional
+        **plot_options : optional
             See :meth:`plot`, also for the errors raised.
 
         Returns
@@ -172,7 +162,7 @@ class RegularizationPathDisplay:
         """
         if not isinstance(path, RegularizationPath):
             raise TypeError(f"path must be a RegularizationPath, not {type(path).__name__}.")
-        coefs, knots = inputs.one_target(path.coefs, path.knots, target)
+        coefs, knots = one_target(path.coefs, path.knots, target)
         display = cls(
             parameter=path.parameter,
             values=path.values,
@@ -181,7 +171,7 @@ class RegularizationPathDisplay:
             chosen=chosen,
             knots=knots,
         )
-        return display.plot(ax, **plot_options)
+        return display.plot(**plot_options)
 
     @classmethod
     def from_estimator(
@@ -197,7 +187,6 @@ class RegularizationPathDisplay:
         target=None,
         feature_names=None,
         chosen=None,
-        ax=None,
         **plot_options,
     ):
         """Draw the path of a cross-validated estimator, or compute that of a regressor and draw it.
@@ -216,7 +205,7 @@ class RegularizationPathDisplay:
         feature_names, chosen : optional
             See the class. None: the names that the estimator saw; the strengths that
             cross-validation chose, or the regressor's own strength if it lies on the path.
-        ax, **plot_options : optional
+        **plot_options : optional
             See :meth:`plot`, also for the errors raised.
 
         Returns
@@ -231,12 +220,11 @@ class RegularizationPathDisplay:
         NotFittedError
             If a cross-validated estimator, or a step of a pipeline before it, is not fitted.
         """
-        from . import drawing  # noqa: F401  (an absent matplotlib is noticed before any work)
-
-        steps, model = inputs.split_pipeline(estimator)
+        model = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+        steps = estimator[:-1] if model is not estimator and len(estimator) > 1 else None
         if isinstance(model, BaseCV):
-            parameter, values, own_chosen = inputs.grid_of(model, target)
-            coefs, knots, names = model.coef_path_, None, getattr(model, "feature_names_in_", None)
+            path = path_of(model)
+            own_chosen = chosen_by(model, target)
         elif not isinstance(model, BaseRegularized):
             raise TypeError(
                 "estimator must be one of skreg's regressors, or a Pipeline that ends in one, not "
@@ -247,28 +235,76 @@ class RegularizationPathDisplay:
         else:
             X = X if steps is None else steps.transform(X)
             path = regularization_path(model, X, y, values, n_values, eps, sample_weight)
-            parameter, values, coefs, knots = path.parameter, path.values, path.coefs, path.knots
-            names, own = path.feature_names, getattr(model, parameter)
-            is_on_path = np.ndim(own) == 0 and values[-1] <= own <= values[0]
-            own_chosen = {f"{own:.3g}": own} if is_on_path else {}
-        if steps is not None:
+            own = getattr(model, path.parameter)
+            is_on_path = np.ndim(own) == 0 and path.values[-1] <= own <= path.values[0]
+            own_chosen = {path.parameter: own} if is_on_path else {}
+        if steps is not None and feature_names is None:
             with suppress(AttributeError):  # a step does not name its features
-                names = steps.get_feature_names_out()
-        coefs, knots = inputs.one_target(coefs, knots, target)
-        display = cls(
-            parameter=parameter,
-            values=values,
-            coefs=coefs,
-            feature_names=names if feature_names is None else feature_names,
-            chosen=own_chosen if chosen is None else chosen,
-            knots=knots,
+                feature_names = steps.get_feature_names_out()
+        chosen = own_chosen if chosen is None else chosen
+        return cls.from_path(
+            path, target=target, feature_names=feature_names, chosen=chosen, **plot_options
         )
-        return display.plot(ax, **plot_options)
 
 
-def _largest(values: NDArray, coefs: NDArray, chosen: Mapping[str, float] | None) -> list[int]:
-    """Return the features (p,), that with the largest coef (m, p) at the weakest mark first."""
-    anywhere = there = np.abs(coefs).max(axis=0)
+def check_strengths(
+    parameter: str, values: ArrayLike, chosen: Mapping[str, float] | None
+) -> tuple[NDArray, NDArray]:
+    """Return the values (m,) from strong to weak, and the order (m,) that sorts them."""
+    if parameter not in PARAMETERS:
+        raise ValueError(f"parameter must be one of {list(PARAMETERS)}; got {parameter!r}.")
+    PARAMETERS[parameter].checked(values, "values")
     if chosen:
-        there = np.abs(coefs[np.argmin(np.abs(values - min(chosen.values())))])
-    return np.lexsort([-anywhere, -there]).tolist()
+        PARAMETERS[parameter].checked(list(chosen.values()), "chosen")
+    values = np.asarray(values, dtype=np.float64)
+    order = np.argsort(-values, kind="stable")
+    return values[order], order
+
+
+def check_features(features: int | str | Sequence[int | str], names: list[str]) -> list[int]:
+    """Return the columns of features given by column or by name, each once."""
+    columns: dict[int, None] = {}
+    for feature in [features] if isinstance(features, (str, int, np.integer)) else features:
+        column = names.index(feature) if feature in names else feature
+        if isinstance(column, str) or column not in range(len(names)):
+            raise ValueError(f"features has {feature!r}, neither a feature's name nor a column.")
+        columns[column] = None
+    return list(columns)
+
+
+def one_target(
+    coefs: NDArray, knots: NDArray | list[NDArray] | None, target: int | None
+) -> tuple[NDArray, NDArray | None]:
+    """Return the coefficients (m, p) and knots (k,) of a target out of coefs (m, [targets,] p)."""
+    coefs = coefs.reshape(len(coefs), -1, coefs.shape[-1])
+    last = coefs.shape[1] - 1
+    if target is None and last > 0:
+        raise ValueError(f"The path is of {last + 1} targets; choose one by `target`, 0 to {last}.")
+    target = 0 if target is None else target
+    check_scalar(target, "target", Integral, min_val=0, max_val=last)
+    return coefs[:, target], knots[target] if isinstance(knots, list) else knots
+
+
+def path_of(cv: BaseCV) -> RegularizationPath:
+    """Return the path of a fitted search, which keeps no gaps and no iterations: they are NaN."""
+    check_is_fitted(cv)
+    values = getattr(cv, f"{cv._grid_parameter}_")
+    unknown, names = np.full(len(values), np.nan), getattr(cv, "feature_names_in_", None)
+    coefs, intercepts = cv.coef_path_, cv.intercept_path_
+    parameter = cv._regressor._path_parameter
+    return RegularizationPath(parameter, values, coefs, intercepts, unknown, unknown, names)
+
+
+def chosen_by(cv: BaseCV, target: int | None) -> dict[str, float]:
+    """Return what a fitted search chose, by name; without a target, only what all of them share."""
+    grid = cv._grid_parameter[:-1]
+    best = "best" if hasattr(cv, "score_path_") else "min"
+    attributes = {best: f"{grid}_min_", "1-SE": f"{grid}_1se_"}
+    if cv.criterion is not None:
+        attributes = {cv.criterion.upper(): f"{cv._regressor._path_parameter}_"}
+    chosen = {}
+    for name, attribute in attributes.items():
+        values = np.ravel(getattr(cv, attribute, []))  # one, or one for each target
+        if len(values) == 1 or (len(values) and target is not None):
+            chosen[name] = float(values[min(target or 0, len(values) - 1)])
+    return chosen

@@ -10,7 +10,7 @@ from sklearn.linear_model import Lasso
 from sklearn.model_selection import KFold
 
 from skreg.cli import compare as comparing
-from skreg.cli.compare import RIDGES, Candidate, candidates, compare, load_builtin, spread
+from skreg.cli.compare import RIDGES, compare, load_builtin, searches, spread
 
 
 @pytest.fixture
@@ -77,28 +77,27 @@ def test_l1_is_the_lasso_at_the_chosen_strength(results):
 
 
 def test_every_search_is_timed(results):
-    assert list(results) == [model.name for model in candidates(np.zeros(442))]
+    assert list(results) == [type(search).__name__ for search in searches(442)]
     assert all(result.seconds > 0 for result in results.values())
 
 
-class Stubborn(RegressorMixin, BaseEstimator):
+class LassoCV(RegressorMixin, BaseEstimator):
     """Chooses the last of its values, and says each time that it did not converge."""
 
-    strengths_ = (1.0, 2.0, 150.0)
+    alphas_ = (1.0, 2.0, 150.0)
 
     def fit(self, X, y):
         warnings.warn("not there yet", ConvergenceWarning, stacklevel=2)
         warnings.warn("soon gone", FutureWarning, stacklevel=2)
-        self.coef_, self.strength_ = np.zeros(X.shape[1]), 150.0
+        self.coef_, self.alpha_ = np.zeros(X.shape[1]), 150.0
         return self
 
     def predict(self, X):
-        return np.full(len(X), self.strength_)
+        return np.full(len(X), self.alpha_)
 
 
 def test_unconverged_fits_are_counted_other_warnings_passed_on_and_an_edge_marked(monkeypatch):
-    stubborn = Candidate(Stubborn(), "strength", "strengths_")
-    monkeypatch.setattr(comparing, "candidates", lambda y: [stubborn])
+    monkeypatch.setattr(comparing, "searches", lambda n_rows: [LassoCV()])
     with pytest.warns(FutureWarning, match="soon gone"):
         (result,) = compare(load_builtin())
     assert result.unconverged == 6

@@ -63,6 +63,7 @@ def texts_of(figure):
                 low, high = sorted(axis.get_view_interval())
                 labels = zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=True)
                 texts += [axis.label, *(label for at, label in labels if low <= at <= high)]
+        texts += ax.get_legend().get_texts() if ax.get_legend() else []
     return [(t.get_text(), Text.get_window_extent(t)) for t in texts if t.get_text()]
 
 

@@ -36,10 +36,9 @@ def test_plot_draws_on_new_axes_or_on_those_given(plt):
 
 def test_keywords_change_the_line_and_the_band():
     display = CVDisplay(parameter="l2_lambda", values=[1, 2], mean=[3, 2], se=[1, 1])
-    display.plot(score_name="Loss", line_kw={"c": "red"}, fill_between_kw={"alpha": 0.5})
+    display.plot(line_kw={"c": "red"}, fill_between_kw={"alpha": 0.5})
     assert display.line_.get_color() == "red"
     assert display.fill_between_.get_alpha() == 0.5
-    assert display.ax_.get_ylabel().startswith("Loss")
 
 
 def test_mean_and_standard_error_are_those_of_single_fits(diabetes):
@@ -121,7 +120,7 @@ def test_a_pipeline_ends_in_the_cross_validation(diabetes):
     ("change", "message"),
     [
         ({"mean": [1.0]}, "inconsistent numbers of samples: .2, 1"),
-        ({"values": [0.5, 1.0]}, r"values must be .* in \[0, 1\)"),
+        ({"values": [0.5, 1.0]}, r"values must be in \[0, 1\)"),
     ],
 )
 def test_unusable_data(change, message, plt):
