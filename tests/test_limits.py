@@ -270,7 +270,7 @@ def test_what_moments_cannot_resolve_is_said(cls, tie, strength):
 
 
 @pytest.mark.parametrize("offset", [0.0, 10.0, 1e3])
-@pytest.mark.parametrize("tie", [1e-8, 1e-10, 1e-12, 1e-14])
+@pytest.mark.parametrize("tie", [1e-8, 1e-10, 1e-12, 1e-13, 1e-14])
 def test_ties_within_rounding_are_not_fitted(tie, offset):
     """The fit with a column that is nearly a copy is no worse than without it, or says so."""
     for seed in range(5):
@@ -281,8 +281,7 @@ def test_ties_within_rounding_are_not_fitted(tie, offset):
         with recorded() as caught:
             model = L2Regressor(0.0).fit(tied, y)
         excess = loss(model, tied, y) - loss(L2Regressor(0.0).fit(X, y), X, y)
-        rounding = 4e-16 * offset * np.std(y) / min(1.0, 1e3 * tie)
-        assert caught or excess <= 10 * model.dual_gap_ + 1e-9 * np.var(y) + rounding
+        assert caught or excess <= 1e-5 * np.var(y)
 
 
 # ---------------------------------------------------------------------------- strength to infinity

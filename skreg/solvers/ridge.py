@@ -34,6 +34,9 @@ from ..problem.protocol import ALL, Design, Features, Problem
 # wrong by EPS / t, as measured at t of 1e-6 to 1e-20: 8 digits are right up to this condition. What
 # independent columns lose is restored by refinements up to 1e13, measured against 60 digits.
 LARGEST_CONDITION = 1e8
+# Error of a column, in units of EPS |mean|: it was rounded where it lies. Of two columns 1e3
+# deviations from zero that differ by 1e-13 of one, coefficients of 1e13 were fitted to that.
+ROUNDED = 8.0
 RELATIVE_ERROR = 1e-12  # of the coefficients, from which on a refinement pays
 # Of each of two runs, the second on the residual of the first. A third would solve for rounding.
 CG_RTOL = 1e-6
@@ -87,7 +90,8 @@ def svd(design: Design, penalty: Penalty, start: NDArray | None, settings: Setti
     """Take the singular values of the columns."""
     S: Features = np.flatnonzero(~penalty.excluded) if penalty.excluded.any() else ALL
     w = np.zeros(design.coef_shape)
-    w[..., S] = least_squares(design.columns(S), design.target, penalty.ridge[S])
+    error = ROUNDED * EPS * np.abs(design.mean[S])
+    w[..., S] = least_squares(design.columns(S), design.target, penalty.ridge[S], error)
     return Solution(w)
 
 
@@ -189,9 +193,9 @@ class _Factor:
         return x, n_iter
 
 
-def _leading(s: NDArray, noise: float) -> int:
-    """Return how many of the descending singular values s (k,) are above their rounding error."""
-    return int(np.count_nonzero(s > noise))
+def _resolved(s: NDArray, Vt: NDArray, noise: float, error: NDArray) -> NDArray:
+    """Return the mask (k,) of what is above the rounding of the svd and of the columns (p,)."""
+    return s > np.maximum(noise, np.linalg.norm(error * Vt, axis=1))
 
 
 @dataclass(frozen=True)
@@ -212,13 +216,15 @@ class FreeFeatures:
         return cls.of_columns(free, design.columns(free))
 
     @classmethod
-    def of_columns(cls, features: NDArray, columns: NDArray) -> FreeFeatures:
-        """Factor the columns (n, f)."""
+    def of_columns(
+        cls, features: NDArray, columns: NDArray, error: NDArray | float = 0.0
+    ) -> FreeFeatures:
+        """Factor the columns (n, f), of errors (f,)."""
         if not len(features):
             return cls(features, np.zeros((len(columns), 0)), np.zeros((0, 0)))
         U, s, Vt = linalg.svd(columns, full_matrices=False, check_finite=False)
-        rank = _leading(s, max(columns.shape) * EPS * s[0])
-        return cls(features, U[:, :rank], Vt[:rank] / s[:rank, None])
+        kept = _resolved(s, Vt, max(columns.shape) * EPS * s[0], np.asarray(error))
+        return cls(features, U[:, kept], Vt[kept] / s[kept, None])
 
     def without(self, rows: NDArray) -> NDArray:
         """Return what the free columns cannot fit of rows (..., n)."""
@@ -229,14 +235,17 @@ class FreeFeatures:
         return (rows @ self.basis) @ self.back
 
 
-def least_squares(A: NDArray, b: NDArray, ridge: NDArray) -> NDArray:
+def least_squares(A: NDArray, b: NDArray, ridge: NDArray, error: NDArray | float = 0.0) -> NDArray:
     """Return argmin_w |b - A w|^2 + sum_j ridge_j w_j^2 (..., k), of minimum norm.
 
-    A is (n, k), which may be overwritten, b (..., n) and ridge (k,).
+    A is (n, k), which may be overwritten, b (..., n) and ridge (k,). What is no more than the
+    errors of the columns, `error` (k,), counts as zero.
     """
+    error = np.broadcast_to(error, ridge.shape)
     if A.shape[0] > A.shape[1] > 0:  # the singular values of a triangle are cheaper
         b, A = linalg.qr_multiply(A, b, mode="right", overwrite_a=True)
-    free = FreeFeatures.of_columns(np.flatnonzero(ridge == 0), A[:, ridge == 0])
+    is_free = ridge == 0
+    free = FreeFeatures.of_columns(np.flatnonzero(is_free), A[:, is_free], error[is_free])
     w, penalised = np.zeros((*b.shape[:-1], len(ridge))), ridge > 0
     if penalised.any():
         strength, inverse = relative(ridge)
@@ -244,8 +253,9 @@ def least_squares(A: NDArray, b: NDArray, ridge: NDArray) -> NDArray:
         B = A[:, penalised] * scale
         size = np.sqrt(np.max(np.einsum("ij,ij->j", B, B)))
         U, s, Vt = linalg.svd(free.without(B.T).T, full_matrices=False, check_finite=False)
-        rank = _leading(s, max(B.shape) * EPS * max(size, s[0]))
-        U, s, Vt = U[:, :rank], s[:rank], Vt[:rank]
+        noise = max(B.shape) * EPS * max(size, s[0])
+        kept = _resolved(s, Vt, noise, error[penalised] * scale)
+        U, s, Vt = U[:, kept], s[kept], Vt[kept]
         w[..., penalised] = ((free.without(b) @ U) / (s + strength / s)) @ Vt * scale
     w[..., free.features] = free.fit(b - w @ A.T)
     return w

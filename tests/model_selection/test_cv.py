@@ -697,7 +697,10 @@ def test_a_constant_target_is_fitted_by_its_mean(cls, shape, cv):
     grid(cls, cv=cv).fit(X, np.column_stack([np.full(shape[0], 0.1), y]))
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading"])
+@pytest.mark.parametrize(
+    "backend",
+    [pytest.param("loky", marks=pytest.mark.slow), "threading"],  # processes are slow to start
+)
 @not_at_the_edge
 def test_another_backend_of_joblib_finds_the_same(backend):
     """Its workers get X as a read-only memory map."""

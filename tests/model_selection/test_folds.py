@@ -49,10 +49,9 @@ def folds_of(splitter, some):
     splits = SPLITTERS[splitter]
     if hasattr(splits, "split"):
         splits = splits.split(some.X, some.y)
-    try:
-        return checked_folds(list(splits), some)
-    except ValueError:
-        pytest.skip("a fold without weight")
+    weights = np.ones(N) if some.weights is None else some.weights
+    # A row of weight 0 cannot be scored alone.
+    return checked_folds([(train, test) for train, test in splits if weights[test].any()], some)
 
 
 @pytest.mark.parametrize("splitter", SPLITTERS)

@@ -188,9 +188,9 @@ def test_errors_are_residuals_over_one_minus_leverage(n, p, targets):
     share, A, b = s / s.sum(), design.columns(slice(None)), design.target
     expected = []
     for t in ts:
-        hat = A @ np.linalg.solve(A.T @ A + np.diag(path.ridge(t)), A.T)
-        left = 1 - share - np.diag(hat)
-        expected.append((b - b @ hat) / np.sqrt(share) / left)
+        W = np.linalg.solve(A.T @ A + np.diag(path.ridge(t)), A.T)  # A W is the hat matrix
+        left = 1 - share - np.sum(A * W.T, axis=1)
+        expected.append((b - (b @ A) @ W) / np.sqrt(share) / left)
     squares = np.array(expected) ** 2
     problems = [design, design.moments()] if n > p else [design]
     for shared in (None, *(spectrum(problem, path) for problem in problems)):

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skreg import L2Regressor, Moments
+from skreg.problem.moments import moments_of_pieces
 
 N, P = 30, 5
 ORDERS = ["first to last", "last to first", "shuffled", "pairwise"]
@@ -201,9 +202,18 @@ def test_rows_without_weight_are_nothing():
     X, y, weights = data()
     nothing = Moments.from_data(1e3 * X, y, 0 * weights)
     assert nothing.weight == 0
+    for name in ("mean", "target_mean", "gram", "cross", "target_norm2"):
+        assert_array_equal(getattr(nothing, name), 0)
     assert_exact(nothing + Moments.from_data(X, y, weights), X, y, weights)
     assert_exact(Moments.from_data(X, y, weights) + nothing, X, y, weights)
     assert (nothing + nothing).weight == 0
+
+
+def test_moments_of_pieces_are_those_of_their_rows():
+    X, y, weights = data(targets=2)
+    found = moments_of_pieces(X, y, weights, [(3, 0, 10), (1, 10, 25), (7, 25, None)])
+    for number, rows in (3, slice(10)), (1, slice(10, 25)), (7, slice(25, N)):
+        assert_exact(found[number], X[rows], y[rows], weights[rows])
 
 
 def test_one_weight_for_all_rows_counts_in_a_merge():
@@ -264,6 +274,11 @@ def test_bad_rows_are_refused(case):
     given, message = BAD[case]
     with pytest.raises(ValueError, match=message):
         Moments.from_data(*given)
+
+
+def test_a_piece_with_nan_in_a_row_without_weight_is_refused():
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        moments_of_pieces(SPOILED, Y, 1.0 * (np.arange(N) != 3), [(0, 0, None)])
 
 
 def test_moments_of_other_columns_or_targets_do_not_merge():

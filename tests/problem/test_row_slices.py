@@ -191,6 +191,16 @@ def test_moments_and_partial_fit_read_slices_too(tmp_path):
     assert_coef(model, L1Regressor(0.01).fit(X, y).coef_, rtol=1e-10)
 
 
+def test_a_batch_on_disk_has_the_features_of_those_before(tmp_path):
+    X, y = regression(60, P)
+    for batch in (Dataset(X[:, 1:]), memmap(X[:, 1:], tmp_path)):
+        model = L1Regressor().partial_fit(X, y)
+        before = vars(model).copy()
+        with pytest.raises(ValueError, match=f"expecting {P} features"):
+            model.partial_fit(batch, y)
+        assert vars(model) == before
+
+
 @pytest.mark.parametrize("solver", ["svd", "dual"])
 def test_a_solver_that_needs_rows_gets_them(tmp_path, solver):
     X, y = regression(60, P)

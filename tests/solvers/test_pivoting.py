@@ -112,3 +112,14 @@ def test_a_strength_far_above_two_kinks_next_to_each_other():
     path = Path(np.array([1e-300, 0.0]), np.array([[0.0], [1.0]]), np.array([0, 1]), np.arange(1))
     with np.errstate(all="raise"):
         assert_allclose(path.at(np.array([1e300, 1.0, 0.5e-300, 0.0])), [[0], [0], [0.5], [1]])
+
+
+@pytest.mark.parametrize("kind", ["ordinary", "correlated"])
+def test_positive_coefficients_are_the_same_in_any_units_of_the_columns(kind):
+    G, c, _, _ = moments(kind, seed=1)
+    l1 = np.where(np.arange(len(c)) % 3, 0.05, 0.0)
+    units = np.geomspace(1e-8, 1e4, len(c))
+    w, _ = minimiser(G, c, l1, True)
+    other, _ = minimiser(G * np.outer(units, units), units * c, units * l1, True)
+    assert np.count_nonzero(w) > 2
+    assert_allclose(units * other, w, rtol=1e-6, atol=1e-12)

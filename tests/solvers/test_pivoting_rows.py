@@ -91,6 +91,27 @@ def test_copies_and_dummy_columns(positive):
     )
 
 
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("seed", [44, 100, 118, 128])
+def test_a_column_that_was_not_needed_enters_once_it_is(seed, positive):
+    """Dummies and sums of two: with both in, their sum is not needed until one of them leaves."""
+    rng = np.random.default_rng(seed)
+    n, p = rng.integers(8, 40), rng.integers(4, 9)
+    dummies = np.eye(p)[rng.integers(0, p, n)]
+    sums = [
+        dummies[:, rng.choice(p, 2, replace=False)] @ rng.choice([1.0, -1.0, 2.0], 2)
+        for _ in range(5)
+    ]
+    X = np.column_stack([dummies, *sums, rng.normal(size=(n, 2))])
+    y = X @ rng.normal(size=X.shape[1]) + rng.normal(size=n)
+    A, b, v = (X - X.mean(axis=0)) / np.sqrt(n), (y - y.mean()) / np.sqrt(n), np.ones(X.shape[1])
+    path = lasso_path_rows(A, b, v, 0.0, 1e-4, positive)
+    strengths = np.geomspace(path.knots[0], 1e-4, 60)
+    coefs = path.at(strengths)
+    coefs[abs(coefs) < 1e-13] = 0.0
+    assert_optimal(A, b, v, 0.0, positive, strengths, coefs, atol=1e-10)
+
+
 def test_above_its_largest_strength_the_path_is_one_point():
     A, b = standard_form(20, 5)
     path = lasso_path_rows(A, b, np.ones(5), 0.0, 1e3, False)
