@@ -112,6 +112,16 @@ def test_the_recipes_for_large_data_run(tmp_path, monkeypatch):
     assert names["search"].best_params_["polynomialfeatures__degree"] == 1
 
 
+def test_the_types_that_models_hold_are_where_the_page_says():
+    """A reader trusts them by name when loading a model."""
+    names = re.findall(
+        r"`(skreg(?:\.\w+)+)\.(\w+)`", (ROOT / "docs" / "persistence.md").read_text()
+    )
+    assert len(names) > 10
+    for module, name in names:
+        assert getattr(importlib.import_module(module), name).__module__ == module
+
+
 def test_the_recipes_for_keeping_models_run(tmp_path, monkeypatch):
     io = pytest.importorskip("skops.io")
     text = (ROOT / "docs" / "persistence.md").read_text(encoding="utf-8")

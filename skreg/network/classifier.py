@@ -178,7 +178,7 @@ class NetworkClassifierCV(Classification, NetworkCV):
     max_iter, tol, batch_size, learning_rate_init, standardize, n_jobs : optional
         As in `NetworkRegressorCV`.
     random_state, verbose, dropout_rates, l2_lambdas, cv : optional
-        As in `NetworkRegressorCV`; folds are stratified.
+        As in `NetworkRegressorCV`; folds are stratified, also those of groups.
     scoring : str, callable or None, default=None
         What to choose by, of the held-out probabilities. None: their cross-entropy.
     class_weight : dict, "balanced" or None, default=None

@@ -2,9 +2,10 @@
 
 One network per fold follows the strengths l2 from weak to strong, each from where the one before
 ended. Each dropout rate, from low to high, begins anew, or, where that would take Adam too long,
-from the weakest l2 of the rate before. A path ends where the error of the ensemble
-rises, and the search ends with the first rate whose path is worse than the one before. No row is
-lost to early stopping, and the held-out residuals give intervals (`held_out`).
+from the weakest l2 of the rate before. A path ends when the error of the ensemble has been above
+its least for two strengths, since it may rise and fall again on noisy tables. The search ends with
+the first rate whose path is worse than the one before. No row is lost to early stopping, and the
+held-out residuals give intervals (`held_out`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import _fit_context, is_classifier
 from sklearn.metrics import check_scoring, get_scorer_names
-from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, check_cv
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    check_cv,
+)
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import StrOptions
 
@@ -30,6 +37,7 @@ from .held_out import HeldOut
 from .training import Network, Rows
 
 N_FOLDS, N_REPEATS = 5, 2
+PATIENCE = 2  # strengths above the least error of a path, after which it ends
 SHORTER = 4  # times fewer iterations for a network that starts where another ended
 
 Split = tuple[NDArray, NDArray]
@@ -41,7 +49,7 @@ class NetworkCV(CallbackSupportMixin, BaseNetwork):
 
     _: KW_ONLY
     dropout_rates: Sequence[float] = (0.0, 0.002, 0.01, 0.05)
-    l2_lambdas: Sequence[float] = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
+    l2_lambdas: Sequence[float] = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
     cv: Any = None
     scoring: str | Callable | None = None
 
@@ -89,6 +97,8 @@ class NetworkCV(CallbackSupportMixin, BaseNetwork):
             l2_lambdas = check_array(self.l2_lambdas, ensure_2d=False, input_name="l2_lambdas")
             if np.any(l2_lambdas < 0):
                 raise ValueError(f"l2_lambdas must be nonnegative; got {self.l2_lambdas}.")
+            if not np.all((rates >= 0) & (rates < 1)):
+                raise ValueError(f"dropout_rates must be in [0, 1); got {self.dropout_rates}.")
             rows = self._rows(X, y, sample_weight)
             random = check_random_state(self.random_state)
             splits = self._splits(rows, np.asarray(y), groups, random)
@@ -96,6 +106,8 @@ class NetworkCV(CallbackSupportMixin, BaseNetwork):
             context = self._init_callback_context(max_subtasks=len(rates) * len(l2_lambdas))
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
             parts = [rows.take(train).as_weighted_set() for train, _ in splits]
+            for rate in rates:  # what a solver cannot do is said before any training
+                self._plan(parts[0], rate, 0.0)
             best, path_before = np.inf, np.inf
             results: list[tuple[float, float, float]] = []
             weakest: list = [None] * len(splits)
@@ -115,12 +127,12 @@ class NetworkCV(CallbackSupportMixin, BaseNetwork):
                     path.append(self._error(held, y, sample_weight))
                     results.append((rate, l2, -path[-1]))
                     if len(results) == 1 or path[-1] < best:
-                        chosen, self._held, best = networks, held, path[-1]
+                        chosen, best = (networks, trainer.name, held), path[-1]
                         self.dropout_rate_, self.l2_lambda_ = rate, l2
                     if self.verbose:
                         print(f"dropout_rate {rate:g}, l2_lambda {l2:g}: error {path[-1]:.6g}")
                     task.call_on_fit_task_end(estimator=self)
-                    if path[-1] > min(path):
+                    if len(path) - 1 - np.argmin(path) >= PATIENCE:
                         break
                 if min(path) > path_before:
                     break
@@ -128,8 +140,11 @@ class NetworkCV(CallbackSupportMixin, BaseNetwork):
             self.best_score_ = -best
             names = "dropout_rate", "l2_lambda", "score"
             self.cv_results_ = dict(zip(names, np.array(results).T, strict=True))
-            self.oof_prediction_ = self._shaped(self._held.mean)
-            self._keep(chosen, trainer.name)
+            networks, solver, held = chosen
+            self.oof_prediction_ = self._shaped(held.mean)
+            if not is_classifier(self):
+                self._held = held  # for intervals
+            self._keep(networks, solver)
             context.call_on_fit_task_end(estimator=self, X=X, y=y)
             return self
 
@@ -137,8 +152,10 @@ class NetworkCV(CallbackSupportMixin, BaseNetwork):
         """Return rows to train on, those of weight, and rows to hold out, for each network."""
         cv = N_FOLDS if self.cv is None else self.cv
         if isinstance(cv, Integral):
-            kind = StratifiedKFold if is_classifier(self) else KFold
-            kind = kind if groups is None else GroupKFold
+            plain, grouped = KFold, GroupKFold
+            if is_classifier(self):
+                plain, grouped = StratifiedKFold, StratifiedGroupKFold
+            kind = plain if groups is None else grouped
             repeats = N_REPEATS if len(rows.s) <= LBFGS_ROWS else 1
             seeds = random.randint(2**31 - 1, size=repeats)
             splitters = [kind(int(cv), shuffle=True, random_state=seed) for seed in seeds]
@@ -167,7 +184,7 @@ class NetworkCV(CallbackSupportMixin, BaseNetwork):
         weights = None if sample_weight is None else np.asarray(sample_weight)[some]
         given = {} if weights is None else {"sample_weight": weights}
         model = copy(self)
-        # What is to be scored is predicted already.
+        # The scorer is given the held-out predictions as X, and this model predicts X itself.
         model.__dict__["_member_predictions"] = lambda predictions: predictions[None]
         scorer = check_scoring(model, self.scoring)
         return -scorer(model, held.mean[some], np.asarray(y)[some], **given)

@@ -102,7 +102,7 @@ class BaseNetwork(BaseEstimator):
         given = self.hidden_layer_sizes
         sizes = np.atleast_1d(np.asarray(1 if isinstance(given, str) else given, dtype=object))
         if not all(isinstance(size, Integral) and int(size) > 0 for size in sizes):
-            raise ValueError(f"hidden_layer_sizes must be > 0, got {given}.")
+            raise ValueError(f"hidden_layer_sizes must be > 0 and whole numbers, got {given}.")
         rates = np.asarray(dropout_rate, dtype=np.float64)
         if rates.shape not in ((), sizes.shape) or not np.all((rates >= 0) & (rates < 1)):
             raise ValueError(
@@ -260,15 +260,25 @@ class Ensemble(BaseNetwork):
             is_new = not hasattr(self, "_networks")
             rows = self._rows(X, y, sample_weight, is_new, classes).as_weighted_set()
             plan = self._plan(rows, self.dropout_rate, self.l2_lambda, is_one_pass=True)
+            if not is_new and not self._goes_on(rows, plan):
+                raise ValueError(
+                    "n_members and hidden_layer_sizes must be those of the batches before; call "
+                    "fit to begin anew."
+                )
             return self._fit(rows, plan, not is_new)
+
+    def _goes_on(self, rows: Rows, plan: Plan) -> bool:
+        """Return whether there are networks of the number and sizes that are asked for."""
+        before: list[Network] = getattr(self, "_networks", [])
+        members = 1 if is_linear(*plan) else self.n_members
+        shapes = list(pairwise((rows.X.shape[1], *plan[0].hidden, rows.Y.shape[1])))
+        return len(before) == members and [W.shape for W, _ in before[0].layers] == shapes
 
     def _fit(self, rows: Rows, plan: Plan, is_warm: bool) -> Any:
         """Train the members, if `is_warm` from where they are; return self."""
         members = 1 if is_linear(*plan) else self.n_members
-        before: list = getattr(self, "_networks", []) if is_warm else []
-        shapes = list(pairwise((rows.X.shape[1], *plan[0].hidden, rows.Y.shape[1])))
-        if len(before) != members or [W.shape for W, _ in before[0].layers] != shapes:
-            before = [None] * members
+        goes_on = is_warm and self._goes_on(rows, plan)
+        before = self._networks if goes_on else [None] * members
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=members)
         self._keep(self._train([rows] * members, plan, seeds, before), plan[1].name)
         return self

@@ -179,8 +179,8 @@ class NetworkRegressorCV(Regression, NetworkCV):
     """Networks for regression, with dropout rate and L2 strength chosen by folds.
 
     The networks of the folds are the model. Each follows the strengths from weak to strong, for
-    one dropout rate after the other, until the error that their ensemble has on held-out rows
-    rises.
+    one dropout rate after the other, as long as the error that their ensemble has on held-out rows
+    falls.
 
     Parameters
     ----------
@@ -193,13 +193,15 @@ class NetworkRegressorCV(Regression, NetworkCV):
         Print the error of each pair that was tried, if positive.
     dropout_rates : array-like, default=(0.0, 0.002, 0.01, 0.05)
         Dropout rates of the hidden units to try, from low to high.
-    l2_lambdas : array-like, default=(1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
-        Strengths of the L2 penalty to try, from weak to strong.
+    l2_lambdas : array-like, default=(1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+        Strengths of the L2 penalty to try for each rate, from weak to strong, until two in a row
+        are worse than the best so far. The search ends with the first rate that brings no gain.
     cv : int, splitter, iterable or None, default=None
         Folds. An int, or None for 5: so many shuffled folds, twice (once above 15,000 rows); whole
         groups if `fit` is given groups.
     scoring : str, callable or None, default=None
-        What to choose by, of the held-out predictions. None: the squared error of the ensemble.
+        What to choose by, of the held-out predictions. None: the squared error of the ensemble. A
+        callable `(estimator, X, y)` may use X only by `estimator.predict(X)`.
 
     Attributes
     ----------
@@ -283,4 +285,5 @@ class NetworkRegressorCV(Regression, NetworkCV):
         """
         if not 0 < coverage < 1:
             raise ValueError(f"coverage must be in (0, 1); got {coverage}.")
-        return self._shaped(self._held.intervals(self._member_predictions(X), coverage))
+        members = self._member_predictions(X)
+        return self._shaped(self._held.intervals(members, coverage))

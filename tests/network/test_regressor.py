@@ -253,3 +253,11 @@ def test_alpha_of_scikit_learn_is_n_times_l2():
         random_state=0,
     ).fit(X, y)
     assert ours.best_loss_ == pytest.approx(min(losses), rel=0.02)
+
+
+def test_a_batch_does_not_change_the_number_of_members():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    model = NetworkRegressor((5,), random_state=0).partial_fit(X, X[:, 0])
+    model.set_params(n_members=5)
+    with pytest.raises(ValueError, match="n_members and hidden_layer_sizes must be those"):
+        model.partial_fit(X, X[:, 0])

@@ -13,6 +13,8 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skreg import L2Regressor, Moments
+from skreg._objective import Penalty
+from skreg.problem.gram import GramProblem
 from skreg.problem.moments import moments_of_pieces
 
 N, P = 30, 5
@@ -401,3 +403,14 @@ def test_repr_is_short():
     assert repr(Moments.from_data(X, Y)) == "Moments(weight=30.0, n_features=5)"
     several = Moments.from_data(X, np.column_stack([Y, Y]))
     assert repr(several) == "Moments(weight=30.0, n_features=5, n_targets=2)"
+
+
+def test_what_moments_cannot_resolve_is_a_newton_step_on_their_rounding():
+    """Two equal columns: along their difference only the ridge is left of the curvature."""
+    gram, cross, ridge = np.ones((2, 2)), np.array([1.0, 1.0]), np.array([1e-8, 3e-8])
+    problem = GramProblem(np.zeros(2), np.zeros(()), gram, cross, np.ones(()), True)
+    w = np.array([1e4, -1e4])
+    error = 2 * np.finfo(float).eps * (np.abs(gram) @ np.abs(w) + cross)
+    expected = 0.5 * error @ np.abs(np.linalg.inv(gram + np.diag(ridge))) @ error
+    found = problem.unresolved(w, Penalty(np.zeros(2), ridge))
+    assert_allclose(found, expected, rtol=1e-6)
