@@ -52,15 +52,23 @@ SELECTIONS: dict[str, Callable[[NDArray, NDArray], int]] = {"min": minimum, "1se
 """How to choose by a loss and its standard error, by the names of `selection`."""
 
 
-def is_better(loss: NDArray, se: NDArray | None, index: int, others: NDArray) -> bool:
-    """Return whether one of the losses `others` (k,) is less than loss[index] by more than its se.
+def is_better(
+    loss: NDArray,
+    se: NDArray | None,
+    index: int,
+    others: NDArray,
+    margin: float | None = None,
+) -> bool:
+    """Return whether one of the losses `others` (k,) is less than loss[index] by a margin.
 
-    A loss that is next to none beside the largest (m,) leaves nothing to be won.
+    The margin None is the standard error, or a share of the loss if it has none; a loss that is
+    next to none beside the largest (m,) then leaves nothing to be won.
     """
     chosen, finite = loss[index], loss[np.isfinite(loss)]
-    if 0 <= chosen <= AS_GOOD_AS_NONE * np.max(finite):
-        return False
-    margin = FLAT * abs(chosen) if se is None or np.isnan(se[index]) else se[index]
+    if margin is None:
+        if 0 <= chosen <= AS_GOOD_AS_NONE * np.max(finite):
+            return False
+        margin = FLAT * abs(chosen) if se is None or np.isnan(se[index]) else se[index]
     return bool(np.any(others < chosen - margin))
 
 

@@ -19,7 +19,9 @@ from ..solvers import certified
 from . import choosing
 from .leave_one_out import degrees_of_freedom
 from .path_problem import PathProblem
-from .scores import CHUNK_BYTES, Scores
+from .scores import CHUNK_BYTES, DIGITS, Scores
+
+AS_LIKELY = 2.0  # of AIC and BIC: models within 2 of the best have as much support
 
 INFORMATION = {"aic": choosing.aic, "bic": choosing.bic}
 """The information criteria by their names."""
@@ -39,24 +41,35 @@ def by_information(
     """
     n = design.shape[0]
     variance = _noise_variance(path, design) if noise is None else np.asarray(noise, dtype=float)
-    rss = n * path.problem.evaluate(coefs)[1]
+    rss = n * _residual_norms2(path, design, coefs)
     criterion = INFORMATION[name](rss, _lasso_degrees(path, values, coefs), n, variance)
     scores = _scores(criterion)
-    return replace(scores, attributes={**scores.attributes, "noise_variance_": variance[()]})
+    attributes = {**scores.attributes, "noise_variance_": variance[()]}
+    return replace(scores, attributes=attributes, margin=AS_LIKELY)
 
 
 def by_gcv(path: PathProblem, design: RowDesign, values: NDArray) -> Scores:
     """Score the fits of ridges at the values (m,) by generalised cross-validation."""
     n, ts = design.shape[0], path.parameter.strength(values)
     step = max(1, CHUNK_BYTES // (8 * int(np.prod(design.coef_shape))))
-    norms2 = [
-        path.problem.evaluate(path.trace(values[k : k + step]).coefs)[1]
-        for k in range(0, len(ts), step)
-    ]
+    norms2 = []
+    for k in range(0, len(ts), step):
+        coefs = path.trace(values[k : k + step], lambda: path.posed_on(design)).coefs
+        norms2.append(_residual_norms2(path, design, coefs))
     rss = n * np.concatenate(norms2)
     degrees = degrees_of_freedom(design, path.ridge_path, ts, path.spectrum) + design.fit_intercept
     criterion = choosing.gcv(rss, degrees.reshape(-1, *(1,) * (rss.ndim - 1)), n)
     return _scores(criterion)
+
+
+def _residual_norms2(path: PathProblem, design: RowDesign, coefs: NDArray) -> NDArray:
+    """Return |b - A w|^2 (m, ...) of coefs (m, ..., p), on the rows where moments lose digits."""
+    norms2 = np.array(path.problem.evaluate(coefs)[1])
+    few = norms2 <= DIGITS * path.problem.target_norm2
+    lost = np.flatnonzero(few.reshape(len(few), -1).any(axis=1))
+    if len(lost) and not path.problem.has_rows:
+        norms2[lost] = design.evaluate(coefs[lost])[1]
+    return norms2
 
 
 def _scores(criterion: NDArray) -> Scores:

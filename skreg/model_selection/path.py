@@ -95,7 +95,8 @@ class RegularizationPath:
         """Return the path at other values of the parameter, with their certificates.
 
         Between the kinks of an exact lasso path they are interpolated, and exact; elsewhere they
-        are solved for.
+        are solved for. With more columns than rows the path refers to X, which must not have been
+        changed in place.
 
         Parameters
         ----------
@@ -110,14 +111,15 @@ class RegularizationPath:
         Raises
         ------
         ValueError
-            For values that the parameter cannot take.
+            For values that the parameter cannot take, and for a path that was made by hand.
 
         Warns
         -----
         ConvergenceWarning
             As `regularization_path`.
         """
-        assert self._source is not None  # as it was made by regularization_path
+        if self._source is None:
+            raise ValueError("Only a path that regularization_path has returned knows its problem.")
         values = np.atleast_1d(as_floats(values, "values", ensure_min_samples=0))
         return self._source.path(self._source.problem.parameter.checked(values, "values"))
 
@@ -155,7 +157,7 @@ class _Source:
         """Return the solutions at the values (m,), certified on the rows."""
         rows = self.on_rows
         found = self.problem.trace(values, lambda: rows)
-        if self.problem is rows:
+        if self.problem.problem is rows.problem:
             return found
         rest = np.flatnonzero(~found.alone)
         gaps = found.dual_gaps

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from .._objective import Penalty
 from .._solution import Settings, Solution
 from ..linear.base import BaseRegularized
+from ..problem.design import RowDesign
 from ..problem.protocol import ALL, Problem, is_design
 from ..solvers import certified, spectral
 from ..solvers.certificate import bound_from_moments, rounding_errors
@@ -144,7 +145,9 @@ class PathProblem:
         """Return the problem of the same estimator on some of the rows."""
         is_of_data = self.parameter.is_of_data or self.estimator.standardize  # the penalty
         if is_of_data or np.any(problem.constant & ~self.unit.excluded):
-            return PathProblem(self.estimator, problem)
+            other = PathProblem(self.estimator, problem)
+            other.settings = self.settings
+            return other
         return self.posed_on(problem, is_fallback=False)
 
     def penalty(self, values: NDArray | float) -> Penalty:
@@ -212,8 +215,10 @@ class PathProblem:
         numbers = sum(part.size for part in vars(self.problem).values() if hasattr(part, "size"))
         size = len(values) * int(np.prod(self.problem.coef_shape))
         if self.has_exact_paths and size > max(numbers, MANY_COEFS):
-            # Without the paths that this problem has followed.
-            return TracedCoefs(self.posed_on(self.problem, is_fallback=False), values), None
+            problem = self.problem  # without the paths that have been followed, and on its own X
+            if isinstance(problem, RowDesign):
+                problem = replace(problem, X=problem.X.copy())
+            return TracedCoefs(self.posed_on(problem, is_fallback=False), values), None
         found = self.trace(values, on_rows)
         return CoefPath(found.coefs), found
 

@@ -28,14 +28,14 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
-from ..linear.base import BaseRegularized
+from ..linear.base import cast
 from ..problem.design import RowDesign
 from ..problem.protocol import Problem
 from .callbacks import FoldProgress
 from .choosing import fold_statistics
 from .folds import Data, FoldProblem
 from .leave_one_out import left_out, left_out_errors
-from .path_problem import PathProblem
+from .path_problem import PathProblem, PathSolution
 
 CHUNK_BYTES = 2**25  # of coefficients and predictions held at a time
 ROUGHLY = 1e-4  # a tolerance of fits whose losses are only compared with a standard error
@@ -47,13 +47,15 @@ class Scores:
     """The loss (m,) of the values, to be minimised, its standard error (m,) if it has one.
 
     `attributes` are what the fitted estimator shows of them, by their names, and `by_target` are
-    loss and standard error (m, n_targets) where each target may choose for itself.
+    loss and standard error (m, n_targets) where each target may choose for itself. Smaller
+    differences than `margin` are none; None: than the standard error, or a share of the loss.
     """
 
     loss: NDArray
     se: NDArray | None
     attributes: dict[str, Any] = field(default_factory=dict)
     by_target: tuple[NDArray, NDArray | None] | None = None
+    margin: float | None = None
 
 
 class HeldOut(RegressorMixin, BaseEstimator):
@@ -160,7 +162,8 @@ def _score_fold(
             gap = max(gap, found.relative_gap(path.problem.target_norm2))
             errors.append(_errors(fold, path.problem, found.coefs))
             if scorer is not None:
-                scores += _user_scores(path.estimator, fold, path.problem, found.coefs, scorer)
+                some = values[start : start + step]
+                scores += _user_scores(path, fold, some, found, scorer)
     return FoldScores(np.concatenate(errors), scores, gap)
 
 
@@ -186,18 +189,22 @@ def _errors(fold: FoldProblem, problem: Problem, coefs: NDArray) -> NDArray:
 
 
 def _user_scores(
-    model: BaseRegularized, fold: FoldProblem, problem: Problem, coefs: NDArray, scorer: Scorer
+    path: PathProblem, fold: FoldProblem, values: NDArray, found: PathSolution, scorer: Scorer
 ) -> list[float]:
-    """Return the user's scores of coefs (m, ..., p) on the test rows."""
+    """Return the user's scores, on the test rows, of the solutions at the values (m,)."""
     assert fold.data is not None
     assert fold.fold is not None
     test = fold.fold.test
     X, y = fold.data.X[test], fold.data.y[test]
     scores = []
-    for coef, intercept in zip(coefs, problem.intercept(coefs), strict=True):
-        fitted = copy(model)
-        fitted.coef_, fitted.intercept_ = coef, intercept[()]
-        fitted.n_features_in_ = X.shape[1]
+    intercepts = path.problem.intercept(found.coefs)
+    for k, value in enumerate(values):
+        fitted = copy(path.estimator)
+        setattr(fitted, fitted._path_parameter, float(value))
+        fitted.coef_ = cast(found.coefs[k], X.dtype, "coefficients")
+        fitted.intercept_ = cast(intercepts[k], X.dtype, "intercept")[()]
+        fitted.dual_gap_, fitted.n_iter_ = found.dual_gaps[k], int(found.n_iters[k])
+        fitted.solver_, fitted.n_features_in_ = found.solvers[k], X.shape[1]
         scores.append(scorer(fitted, X, y, test))
     return scores
 

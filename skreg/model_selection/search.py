@@ -57,7 +57,7 @@ class BaseSearch(LinearPredictor):
         """The intercepts that go with `coef_path_`."""
         coefs = self._coef_path.coefs()
         at_zero, mean = self._intercept_path
-        intercepts = at_zero - coefs @ (mean if self.fit_intercept else 0.0 * mean)
+        intercepts = at_zero - coefs @ mean
         intercepts[self._chosen] = self.intercept_
         return cast(intercepts, self.coef_.dtype, "intercepts")
 
@@ -132,7 +132,8 @@ class BaseSearch(LinearPredictor):
         self.dual_gap_, self.n_iter_ = dual_gap[()], n_iter
         several = (np.arange(len(dual_gap)),) if index.ndim else ()
         self._chosen = (index, *several)
-        self._intercept_path = rows.problem.intercept(np.zeros_like(coef)), rows.problem.mean
+        mean = rows.problem.mean if self.fit_intercept else np.zeros(coef.shape[-1])
+        self._intercept_path = rows.problem.intercept(np.zeros_like(coef)), mean
         gap = Solution(coef, dual_gap, 1).relative_gap(rows.problem.target_norm2)
         norm2 = path.problem.target_norm2
         return gap if found is None else max(gap, found.relative_gap(norm2))
@@ -164,7 +165,7 @@ class BaseSearch(LinearPredictor):
         with np.errstate(over="ignore"):
             ts = parameter.strength(values[index]) * factors
         beyond = parameter.value(ts[np.isfinite(ts)])
-        if not is_better(scores.loss, scores.se, index, score(beyond).loss):
+        if not is_better(scores.loss, scores.se, index, score(beyond).loss, scores.margin):
             return
         end, further = ("smallest", "smaller") if at_bottom else ("largest", "larger")
         remedy = f"Give {further} values in `{self._grid_parameter}`."
