@@ -91,6 +91,8 @@ class BaseSearch(LinearPredictor):
                 ConvergenceWarning,
                 stacklevel=levels_to_the_user(),
             )
+        if "max_fold_gap_" not in scores.attributes:
+            self._warn_of_closed_form(search, index)
         if not self.per_target:
             self._warn_at_edge(search, scores, int(index), score)
 
@@ -150,6 +152,17 @@ class BaseSearch(LinearPredictor):
         if value > 0 and np.all(gap <= self.tol * 0.5 * rows.problem.target_norm2):
             return replace(solution, dual_gap=gap)
         return rows.trace(search.values[k : k + 1])[0]
+
+    def _warn_of_closed_form(self, search: Search, index: NDArray) -> None:
+        """Warn if the errors at a chosen value come from factors that have lost its digits."""
+        ts, spectrum = search.path.parameter.strength(search.values[index]), search.path.spectrum
+        if spectrum is not None and not np.all(spectrum.resolves(np.ravel(ts))):
+            warnings.warn(
+                "X is too ill-conditioned for the closed form at the chosen value: its error, and "
+                f"with it the choice, may be wrong. Use cv=5, or larger `{self._grid_parameter}`.",
+                ConvergenceWarning,
+                stacklevel=levels_to_the_user(),
+            )
 
     def _warn_at_edge(
         self, search: Search, scores: Scores, index: int, score: Callable[..., Scores]
