@@ -65,14 +65,10 @@ class NetworkRegressor(Regression, Ensemble):
     hidden_layer_sizes : "auto", int or sequence of int, default="auto"
         Units of each hidden layer. "auto": (50,) for "lbfgs", (100, 100) for "adam". (): none, the
         linear model `DropoutRegressor(input_dropout_rate, drop_to="zero")`.
-    dropout_rate : float or sequence of float, default=0.005
-        Probability in [0, 1) of dropping a hidden unit: one for all, or one per hidden layer.
     input_dropout_rate : float, default=0.0
         Probability in [0, 1) of dropping an input to zero (its mean, if `standardize`).
     l1_lambda : float, default=0.0
         Strength of the L1 penalty on all weights but biases.
-    l2_lambda : float, default=1e-6
-        Strength of the L2 penalty on all weights but biases.
     activation : {"isru", "tanh", "logistic", "relu", "identity"}, default="isru"
         Of the hidden units; "isru" is z / sqrt(1 + z^2).
     solver : {"auto", "lbfgs", "adam"}, default="auto"
@@ -93,16 +89,20 @@ class NetworkRegressor(Regression, Ensemble):
     standardize : bool, default=True
         Whether X and y are scaled to mean 0 and variance 1 for the training. The penalties are on
         that scale; `coefs_` and `intercepts_` are on that of the data. Sparse X is not centred.
-    n_members : int, default=4
-        Number of networks; 1 without hidden layers.
-    warm_start : bool, default=False
-        Whether `fit` starts at the last weights, and "adam" goes on with its moments.
     n_jobs : int, default=None
         Number of members trained at once, in threads; a BLAS has one thread within a fit.
     random_state : int, RandomState instance or None, default=None
         Source of the first weights, the minibatches and the masks.
     verbose : int, default=0
         Print the objective of every so many iterations.
+    dropout_rate : float or sequence of float, default=0.005
+        Probability in [0, 1) of dropping a hidden unit: one for all, or one per hidden layer.
+    l2_lambda : float, default=1e-6
+        Strength of the L2 penalty on all weights but biases.
+    n_members : int, default=4
+        Number of networks; 1 without hidden layers.
+    warm_start : bool, default=False
+        Whether `fit` starts at the last weights, and "adam" goes on with its moments.
 
     Attributes
     ----------
