@@ -62,7 +62,9 @@ def certify(
             allowed = allowed + np.sum(overlooked * np.abs(w), axis=-1)
         gap = np.where(beyond, allowed, gap)
     worse_than_zero = 0.5 * (norm2 - problem.target_norm2) + penalty.value(w)
-    gap = np.maximum(gap + free_gap, worse_than_zero) + problem.unresolved(w, penalty)
+    gap = np.maximum(gap + free_gap, worse_than_zero)
+    if not problem.has_rows:
+        gap = gap + problem.unresolved(w, penalty)
     return Certificate(w, correlation, norm2, gap)
 
 
