@@ -186,10 +186,9 @@ def page(results: dict) -> str:
         lines.append("| " + " | ".join(cells) + " |")
     lines += [
         "",
-        "`covered` is the share of test rows within the 90% intervals of `NetworkRegressorCV`, on "
-        "the splits that were run since these are drawn towards the prediction; its mean over the "
-        f"sets is {np.nanmean(covered):.3f}. On 57 splits, the same networks in both, the mean "
-        "over the sets is .929 by CV+ alone and .917 as they are.",
+        "`covered` is the share of test rows within the 90% intervals of `NetworkRegressorCV`; its "
+        f"mean over the sets is {np.nanmean(covered):.3f}. On 57 splits, with the same networks, "
+        "the mean over the sets is .929 by CV+ alone and .917 as they are.",
         "",
         "Sources: Gal & Ghahramani (2016), *Dropout as a Bayesian approximation*, table 1; "
         "Lakshminarayanan, Pritzel & Blundell (2017), *Simple and scalable predictive uncertainty "
