@@ -6,6 +6,7 @@ can be compared. The same few features have the same colours in all panels.
 """
 
 import io
+import os
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +32,10 @@ def check_writable(path: str) -> None:
     """Raise InputError if a figure could not be saved at path, before any work is done."""
     try:
         Figure().savefig(io.BytesIO(), format=Path(path).suffix[1:])
+        is_new = not os.path.lexists(path)
         open(path, "ab").close()
+        if is_new:
+            os.remove(path)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot draw {path}: {error}") from error
 

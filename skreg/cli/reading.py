@@ -57,7 +57,7 @@ def read_table(
     names = cells.columns.tolist()
     for name in drop:
         check_name(name, [other for other in names if other != target], "--drop: no feature")
-    unnamed = [name for name in names if name.startswith("Unnamed: ")]
+    unnamed = [name for name in names if name.startswith("Unnamed: ") and name != target]
     said = dict.fromkeys(unnamed, "left out  no name, as row numbers have none")
     said |= dict.fromkeys(drop, "left out  as --drop says")
     cells = cells.drop(columns=list(said))
@@ -124,8 +124,8 @@ def split(path: str, text: str, sep: str | None, target: str) -> tuple[pd.DataFr
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             pattern = r"\s+" if sep == "space" else SEPARATORS[sep]
+            # Without an index, and with NaN, separators at the ends of lines do no harm.
             blank = {"na_values": [""], "keep_default_na": False, "skipinitialspace": True}
-            # Without an index, a separator at the end of each line does no harm.
             cells = pd.read_csv(io.StringIO(text), sep=pattern, index_col=False, dtype=str, **blank)
     except pd.errors.ParserWarning as error:
         raise InputError(f"{path} has more cells in a row than names in its first line") from error
@@ -223,4 +223,6 @@ def _preparation(X: pd.DataFrame) -> ColumnTransformer:
     )
     scaled = make_pipeline(imputer, StandardScaler()), X.columns[is_number]
     categories = encoder, X.columns[~is_number]
-    return make_column_transformer(scaled, categories, verbose_feature_names_out=False)
+    # A function, unlike False, lets a column "c=u" stand beside the level u of a column "c".
+    names = {"verbose_feature_names_out": lambda _, name: name}
+    return make_column_transformer(scaled, categories, **names)

@@ -248,6 +248,11 @@ def test_row_numbers_have_no_name(read, houses):
     assert "no name" in next(line for line in table.report if "Unnamed" in line)
 
 
+def test_a_target_may_be_called_as_pandas_calls_what_has_no_name(read, houses):
+    table = read(houses.lines(head="sqm,rooms,Unnamed: 0"), "Unnamed: 0")
+    np.testing.assert_array_equal(table.y, houses.price)
+
+
 def test_a_name_that_stands_twice(read, houses):
     assert "several columns 'price'" in refused(read, houses.lines(head="price,rooms,price"))
     assert "several columns 'sqm'" in refused(read, houses.lines(head="sqm ,sqm,price"))
