@@ -59,11 +59,17 @@ def test_without_matplotlib_the_error_says_how_to_get_it(monkeypatch):
         RegularizationPathDisplay.from_estimator(L1Regressor(), [[1], [2]], [1, 2])
 
 
-def test_a_picture_is_pickled_with_its_figure(path_data):
-    display = RegularizationPathDisplay(**path_data(), chosen={"min": 0.1}).plot()
+@pytest.mark.parametrize("zero", [False, True], ids=["positive", "with 0"])
+@pytest.mark.parametrize("parameter", ["l1_lambda", "dropout_rate"])
+def test_a_picture_is_pickled_with_its_figure(parameter, zero, path_data):
+    data = path_data(parameter)
+    data["values"][-1] *= not zero
+    data["coefs"][:8, ::2] = 0  # so that there are numbers on top
+    display = RegularizationPathDisplay(**data, chosen={"min": 0.1}).plot()
     again = pickle.loads(pickle.dumps(display))
     again.figure_.canvas.draw()
     assert_array_equal(again.lines_[0].get_ydata(), display.lines_[0].get_ydata())
+    assert texts(again.top_ax_.get_xticklabels()) == texts(display.top_ax_.get_xticklabels())
 
 
 # What is drawn is what was computed
