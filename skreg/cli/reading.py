@@ -40,6 +40,7 @@ MISSING += ["#n/a", "#div/0!", "#value!", "#ref!", "#num!", "#name?", "#null!"] 
 HUGE = 1e100  # a number beyond this has no usable square and counts as missing
 ODD_SHARE = 0.05  # at most so many of the filled cells of a number column are something else
 RARE_SHARE, RARE_COUNT = 0.01, 5  # a level in fewer rows than either joins the other rare ones
+TOTAL_RTOL = 1e-3  # what rounded cells lack of their total at most
 MIN_ROWS = 10  # each of 5 test folds needs two rows for its R2
 
 
@@ -63,18 +64,20 @@ def read_table(
     cells = cells.drop(columns=list(said))
     decimal = decimal or decimal_mark(cells, sep)
 
-    kind, note, goal = read_column(cells.pop(target), decimal)
+    kind, note, goal = read_column(cells[target], decimal)
+    y = goal.dropna()
+    if has_total := kind == "number" and len(y) > MIN_ROWS and ends_in_total(y.to_numpy()):
+        cells = cells.drop(index=y.index[-1])
+        kind, note, goal = read_column(cells[target], decimal)
+        y = goal.dropna()
     if kind != "number":
         raise InputError(f"the target {target!r} is not a number that varies: {note}")
-    y = goal.dropna()
     said[target] = f"target    {note}" + "; these rows are left out" * (len(y) < len(goal))
-    if len(y) > MIN_ROWS and np.isclose(y.iloc[-1], y.iloc[:-1].sum(), rtol=1e-9, atol=0):
-        said[target] += "; the last row is left out, a total"
-        y = y.iloc[:-1]
+    said[target] += "; the last row is left out, a total" * has_total
     if len(y) < MIN_ROWS:
         raise InputError(f"{path} has {len(y)} rows with a {target!r}; at least {MIN_ROWS} needed")
     seen = {}
-    for name, column in cells.loc[y.index].items():
+    for name, column in cells.loc[y.index].drop(columns=target).items():
         kind, note, values = read_column(column, decimal)
         said[name] = f"{kind:<8}  {note}"
         if kind != "left out":
@@ -187,6 +190,14 @@ def read_column(cells: pd.Series, decimal: str) -> tuple[str, str, pd.Series]:
     note = f"{len(counts)} levels: {', '.join(map(_short, counts.index[:3]))}"
     note += ", ..." * (len(counts) > 3) + f"; {len(rare)} rare ones joined" * (len(rare) > 1)
     return "category", note + _tally(cells[missing], "; taken as missing: "), levels
+
+
+def ends_in_total(y: np.ndarray) -> bool:
+    """Say whether the last of y (rows,) is the sum of the others, which may have been rounded."""
+    others, last = y[:-1], y[-1]
+    unit = next((10.0**-d for d in range(9) if np.allclose(y, y.round(d), 1e-12, 0)), 0.0)
+    slack = min(len(y) * unit / 2, TOTAL_RTOL * abs(last)) + 1e-9 * abs(last)
+    return bool(abs(last) > np.abs(others).max() and abs(others.sum() - last) <= slack)
 
 
 def _tally(cells: pd.Series, title: str = "") -> str:

@@ -148,6 +148,26 @@ def test_a_note_and_a_total_below_the_table_are_said(read, houses):
     )
 
 
+@pytest.mark.parametrize(
+    ("last", "left_out"), [(3994.81, True), (3994.83, True), (3995.1, False), (3990, False)]
+)
+def test_a_total_may_be_that_of_numbers_before_they_were_rounded(read, last, left_out):
+    cells = np.linspace(80, 119.74, 40).round(2)
+    cells[-1] += 3994.81 - cells.sum()
+    rows = "".join(f"{i % 7},{cell:.2f}\n" for i, cell in enumerate(cells))
+    table = read(f"a,price\n{rows},{last}\n")
+    assert len(table.y) == 41 - left_out
+    kept_range = f"80 to {cells.max() if left_out else last:.6g}"
+    assert said(table, "price").startswith(f"target    {kept_range}")
+    assert ("a total" in said(table, "price")) == left_out
+
+
+@pytest.mark.parametrize("end", [[0], [1, 1], [2, -1, 1]])
+def test_a_sum_no_larger_than_other_numbers_is_no_total(read, end):
+    y = [1, -1] * 10 + end
+    assert len(read("a,y\n" + "".join(f"{i % 7},{v}\n" for i, v in enumerate(y)), "y").y) == len(y)
+
+
 # Options
 
 
