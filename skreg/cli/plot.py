@@ -83,8 +83,9 @@ def draw_scores(ax: Axes, results: list[Result]) -> None:
         ax.errorbar(mean, place, xerr=sd, fmt="o", color=COLORS[0], ms=9, capsize=5, lw=2)
     ax.set_yticks(range(len(results)), [f"{row.name}\n{spread(row.r2)}" for row in results])
     ax.invert_yaxis()
-    best = max(result.r2.mean() for result in results)
     # Least squares may fit far worse than the others, and must not squeeze them together.
-    ax.set_xlim(left=max(ax.get_xlim()[0], best - 1))
+    lowest = min(result.r2.mean() for result in results if result.parameter)
+    left, right = ax.get_xlim()
+    ax.set_xlim(max(left, 1.5 * lowest - 0.51), min(right, 1))
     ax.grid(axis="x", linewidth=0.5, zorder=0)
     ax.set(title="R2 out of fold", xlabel="R2 (grey: the folds; blue: mean +- sd)")

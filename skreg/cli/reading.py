@@ -1,8 +1,8 @@
 """A regression problem made of a CSV file, with one line on how each of its columns was read.
 
 pandas splits the file into cells. A column of numbers, but for one cell in twenty at most, is a
-number; any other is a category. Whatever is found out, taken as missing or left out is reported;
-where a file can be read in two ways, an `InputError` asks for the option that decides.
+number; any other is a category. Whatever is found out, taken as missing or left out is reported.
+An `InputError` asks for the decimal mark where the numbers can be read in two ways.
 """
 
 import bz2
@@ -74,20 +74,24 @@ def read_table(
         raise InputError(f"the target {target!r} is not a number that varies: {note}")
     said[target] = f"target    {note}" + "; these rows are left out" * (len(y) < len(goal))
     said[target] += "; the last row is left out, a total" * has_total
-    if len(y) < MIN_ROWS:
-        raise InputError(f"{path} has {len(y)} rows with a {target!r}; at least {MIN_ROWS} needed")
     seen = {}
     for name, column in cells.loc[y.index].drop(columns=target).items():
-        kind, note, values = read_column(column, decimal)
+        is_code = any(cell[:1] == "0" and cell[1:].isdigit() for cell in column.unique())
+        kind, note, values = read_levels(column) if is_code else read_column(column, decimal)
+        if kind == "number" and values.is_unique and (values.dropna() % 1 == 0).all():
+            note += "; all different; --drop it if it is an id"
         said[name] = f"{kind:<8}  {note}"
         if kind != "left out":
             seen[name] = values
-    if not seen:
-        raise InputError(f"{path} has no feature: no column but {target!r} to learn from")
 
     width = max(len(_short(name)) for name in names)
     report = [f"{Path(path).name}: {encoding}, separator {sep!r}, decimal mark {decimal!r}"]
     report += [f"  {_short(name):<{width}}  {said[name]}" for name in names]
+    if len(y) < MIN_ROWS:
+        least = f"at least {MIN_ROWS} needed"
+        raise InputError(f"{path} has {len(y)} rows with a {target!r}; {least}", *report)
+    if not seen:
+        raise InputError(f"{path} has no feature: no column but {target!r} to learn from", *report)
     X = pd.DataFrame(seen)
     return Table(Path(path).name, target, X, y.to_numpy(), list(X), _preparation(X), report)
 
@@ -96,14 +100,17 @@ def read_text(path: str, encoding: str | None) -> tuple[str, str]:
     """Return the text of the file, decompressed, and its encoding."""
     for guess in [encoding] if encoding else ENCODINGS:
         try:
-            with OPENERS.get(Path(path).suffix, open)(path, "rt", encoding=guess) as file:
+            with OPENERS.get(Path(path).suffix.lower(), open)(path, "rt", encoding=guess) as file:
                 text = file.read()
         except UnicodeError:
             continue
         except (OSError, EOFError, LookupError, lzma.LZMAError, zlib.error) as error:
             raise InputError(f"cannot read {path}: {error}") from error
         if "\0" not in text:
-            return text, guess.removesuffix("-sig")
+            is_assumed = not encoding and guess == ENCODINGS[-1]
+            return text, guess.removesuffix("-sig") + " (assumed)" * is_assumed
+    if encoding:
+        raise InputError(f"{path} is not text in the encoding {encoding}")
     raise InputError(
         f"{path} is not text, or in another encoding: save it as CSV in UTF-8, or say --encoding"
     )
@@ -111,6 +118,8 @@ def read_text(path: str, encoding: str | None) -> tuple[str, str]:
 
 def split(path: str, text: str, sep: str | None, target: str) -> tuple[pd.DataFrame, str]:
     """Return the cells (rows, columns), and the separator under which the target is a name."""
+    if not text.strip():
+        raise InputError(f"{path} is empty")
     if text.startswith("sep="):  # the line by which Excel says its separator
         text = text.partition("\n")[2]
     header, headers = text.lstrip("\n").partition("\n")[0], {}
@@ -134,6 +143,8 @@ def split(path: str, text: str, sep: str | None, target: str) -> tuple[pd.DataFr
         raise InputError(f"{path} has more cells in a row than names in its first line") from error
     except ValueError as error:
         raise InputError(f"cannot read {path} as CSV: {error}") from error
+    if cells.empty:
+        raise InputError(f"{path} has no rows below the names of its columns")
     cells = cells.fillna("").apply(lambda column: column.str.strip())
     return cells.set_axis(cells.columns.str.strip(), axis=1), sep
 
@@ -146,7 +157,7 @@ def check_name(name: str, names: Sequence[str], otherwise: str) -> None:
 
 
 def numbers(cells: pd.Series, decimal: str) -> tuple[pd.Series, str]:
-    """Return the cells (rows,) as numbers, NaN where one is none, and the unit of most of them.
+    """Return the cells (rows,) as numbers, NaN where one is none, and what was taken off most.
 
     A cell in another unit than most is none: 12 among percentages may be 12 % or 1200 %.
     """
@@ -159,7 +170,10 @@ def numbers(cells: pd.Series, decimal: str) -> tuple[pd.Series, str]:
     values = plain.fillna(cells.map(dict(zip(others, pd.to_numeric(digits), strict=True))))
     units = cells.map(dict(zip(others, parts[1].fillna(""), strict=True))).where(plain.isna(), "")
     unit = units[values.notna()].mode()[:1]
-    return values.where(units.isin(unit) & (values.abs() < HUGE)), "".join(unit)
+    taken_off = "".join(f" {text}" for text in unit if text)
+    if parts[0].str.contains(r"\d[,\s'\u2019]\d", na=False).any():
+        taken_off += "; without thousands marks"
+    return values.where(units.isin(unit) & (values.abs() < HUGE)), taken_off
 
 
 def decimal_mark(cells: pd.DataFrame, sep: str) -> str:
@@ -176,12 +190,18 @@ def decimal_mark(cells: pd.DataFrame, sep: str) -> str:
 
 def read_column(cells: pd.Series, decimal: str) -> tuple[str, str, pd.Series]:
     """Return how a column (rows,) is read, what there is to say about it, and what models see."""
-    values, unit = numbers(cells, decimal)
+    values, taken_off = numbers(cells, decimal)
     missing = cells.str.casefold().isin(MISSING)
     n_odd = (values.isna() & ~missing).sum()
     if n_odd <= ODD_SHARE * (n_odd + values.count()) and values.nunique() > 1:
-        note = f"{values.min():.6g} to {values.max():.6g} {unit}".rstrip()
+        note = f"{values.min():.6g} to {values.max():.6g}{taken_off}"
         return "number", note + _tally(cells[values.isna()], "; taken as missing: "), values
+    return read_levels(cells)
+
+
+def read_levels(cells: pd.Series) -> tuple[str, str, pd.Series]:
+    """Return of a column (rows,) that is no number what `read_column` returns."""
+    missing = cells.str.casefold().isin(MISSING)
     levels = cells.mask(missing, "(missing)").astype(object)
     counts = levels.value_counts()
     rare = counts[counts < _rare_below(len(levels))]

@@ -99,3 +99,14 @@ def test_a_level_may_have_the_name_of_another_column(tmp_path):
     (tmp_path / "a.csv").write_text("c,c=u,y\n" + "".join(rows))
     table = reading.read_table(str(tmp_path / "a.csv"), "y")
     assert len(plotting.draw(table, invented(table)).axes[0].texts) == 4
+
+
+def test_all_regularised_models_are_in_the_panel_of_scores():
+    r2 = {"": [-90.0, -80.0], "alpha": [0.99, 0.999], "l1_lambda": [-0.6, -0.5]}
+    found = np.ones(2), 0.1, 0, np.ones(2)
+    results = [Result(name, np.array(folds), *found, name, 0.1) for name, folds in r2.items()]
+    ax = figure_module.Figure().subplots()
+    plotting.draw_scores(ax, results)
+    left, right = ax.get_xlim()
+    assert -2 < left < -0.6
+    assert right == 1

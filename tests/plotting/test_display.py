@@ -227,7 +227,7 @@ def test_pipelines_pass_on_their_names(named_diabetes):
         ({"values": -np.ones(30)}, ValueError, r"values must be in \[0, inf\)"),
         ({"values": np.ones((30, 1))}, ValueError, "values must be a 1D array"),
         ({"coefs": np.full((30, 4), np.inf)}, ValueError, "Input coefs contains infinity"),
-        ({"feature_names": ["a"]}, ValueError, "inconsistent numbers of samples: .4, 1"),
+        ({"feature_names": ["a"]}, ValueError, "feature_names has 1 names, not 4"),
         ({"chosen": {"min": -1.0}}, ValueError, r"chosen must be in \[0, inf\)"),
     ],
 )
@@ -244,6 +244,10 @@ def test_unusable_data(change, error, message, path_data, plt):
         ({"n_labels": -1}, ValueError, "n_labels == -1, must be >= 0"),
         ({"n_labels": 1.5}, TypeError, "n_labels must be an instance of int"),
         ({"features": "nobody"}, ValueError, "features has 'nobody', neither a feature"),
+        ({"features": [True]}, ValueError, "features has True, neither a feature"),
+        ({"features": True}, ValueError, "features has True, neither a feature"),
+        ({"features": np.ones(4, bool)}, ValueError, "features has .*True.*, neither a feature"),
+        ({"features": [1.0]}, ValueError, "features has 1.0, neither a feature"),
         ({"features": -1}, ValueError, "features has -1, .* nor a column"),
     ],
 )
