@@ -75,13 +75,10 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("csv", nargs="?", help="a CSV file (needs pandas); default: the diabetes data")
     add("--target", metavar="COLUMN", help="the column of numbers to predict")
-    add(
-        "--sep",
-        type=lambda text: SPELLINGS.get(text, text),
-        choices=SEPARATORS,
-        metavar="MARK",
-        help="between columns: , ; | tab or space",
+    sep = add(
+        "--sep", choices=SEPARATORS, metavar="MARK", help="between columns: , ; | tab or space"
     )
+    sep.type = lambda text: SPELLINGS.get(text, text)
     add("--decimal", choices=[".", ","], metavar="MARK", help="the decimal mark: . or ,")
     add("--encoding", metavar="NAME", help="such as cp1251 or mac_roman")
     add("--drop", metavar="COLUMN", action="append", default=[], help="leave it out (repeatable)")

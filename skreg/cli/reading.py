@@ -109,11 +109,8 @@ def read_text(path: str, encoding: str | None) -> tuple[str, str]:
         if "\0" not in text:
             is_assumed = not encoding and guess == ENCODINGS[-1]
             return text, guess.removesuffix("-sig") + " (assumed)" * is_assumed
-    if encoding:
-        raise InputError(f"{path} is not text in the encoding {encoding}")
-    raise InputError(
-        f"{path} is not text, or in another encoding: save it as CSV in UTF-8, or say --encoding"
-    )
+    advice = ", or in another encoding: save it as CSV in UTF-8, or say --encoding"
+    raise InputError(f"{path} is not text{f' in the encoding {encoding}' if encoding else advice}")
 
 
 def split(path: str, text: str, sep: str | None, target: str) -> tuple[pd.DataFrame, str]:
