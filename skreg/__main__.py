@@ -21,17 +21,20 @@ import numpy as np
 from .cli.compare import InputError, Result, Table, compare, load_builtin, spread
 
 SEPARATORS = [",", ";", "|", "tab", "space"]
-LINE = "{:<18}  {:>16}  {:>17}  {:<22}  {:>9}  {:>8}"
+SPELLINGS = {"\t": "tab", r"\t": "tab", " ": "space"}
+LINE = "{:<18} {:>19} {:>20} {:<22} {:>8} {:>8}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with the arguments of argv and return its exit status."""
-    args = vars(_parser().parse_args(argv))
+    args = _parser().parse_args(argv)
     try:
-        _run(args.pop("csv"), args.pop("target"), args.pop("plot"), args)
+        _run(args)
     except (InputError, ImportError) as error:
+        message, *report = error.args
+        print("".join(f"{line}\n" for line in report), end="")
         hint = "" if isinstance(error, InputError) else ": install skreg with '.[plot]'"
-        print("skreg:", " ".join(f"{error}{hint}".split()), file=sys.stderr)
+        print("skreg:", " ".join(f"{message}{hint}".split()), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -42,26 +45,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(path: str | None, target: str | None, figure: str | None, options: dict) -> None:
+def _run(args: argparse.Namespace) -> None:
     """Read the table, print the comparison on it, and draw it where that is asked for."""
-    if path is None and (target or any(options.values())):
+    options = args.sep, args.decimal, args.encoding, args.drop
+    if args.csv is None and (args.target or any(options)):
         raise InputError("the options go with a CSV file: python -m skreg FILE --target COLUMN")
-    if path is None:
+    if args.csv is None:
         table = load_builtin()
-    elif target is None:
-        raise InputError(f"say which column to predict: python -m skreg {path} --target COLUMN")
+    elif args.target is None:
+        raise InputError(f"say which column to predict: python -m skreg {args.csv} --target COLUMN")
     else:
         from .cli.reading import read_table  # which needs pandas
 
-        table = read_table(path, target, **options)
-    if figure is not None:
+        table = read_table(args.csv, args.target, *options)
+    if args.plot is not None:
         from .cli import plot  # which needs matplotlib
 
-        plot.check_writable(figure)
+        plot.check_writable(args.plot)
     results = _print_comparison(table)
-    if figure is not None:
-        plot.save(figure, table, results)
-        print(f"figure: {figure}", flush=True)
+    if args.plot is not None:
+        plot.save(args.plot, table, results)
+        print(f"figure: {args.plot}", flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,7 +75,10 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("csv", nargs="?", help="a CSV file (needs pandas); default: the diabetes data")
     add("--target", metavar="COLUMN", help="the column of numbers to predict")
-    add("--sep", choices=SEPARATORS, metavar="MARK", help="between columns: , ; | tab or space")
+    sep = add(
+        "--sep", choices=SEPARATORS, metavar="MARK", help="between columns: , ; | tab or space"
+    )
+    sep.type = lambda text: SPELLINGS.get(text, text)
     add("--decimal", choices=[".", ","], metavar="MARK", help="the decimal mark: . or ,")
     add("--encoding", metavar="NAME", help="such as cp1251 or mac_roman")
     add("--drop", metavar="COLUMN", action="append", default=[], help="leave it out (repeatable)")

@@ -36,7 +36,7 @@ CHOICES = {  # the parameter that a search chooses, and its attribute with the g
 
 
 class InputError(Exception):
-    """The user's input cannot be used; the message is one line that says why."""
+    """The user's input cannot be used: one line that says why, and lines to print before it."""
 
 
 @dataclass(frozen=True)

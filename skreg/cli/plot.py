@@ -6,6 +6,7 @@ can be compared. The same few features have the same colours in all panels.
 """
 
 import io
+import os
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +32,10 @@ def check_writable(path: str) -> None:
     """Raise InputError if a figure could not be saved at path, before any work is done."""
     try:
         Figure().savefig(io.BytesIO(), format=Path(path).suffix[1:])
+        is_new = not os.path.lexists(path)
         open(path, "ab").close()
+        if is_new:
+            os.remove(path)
     except (OSError, ValueError) as error:
         raise InputError(f"cannot draw {path}: {error}") from error
 
@@ -79,8 +83,9 @@ def draw_scores(ax: Axes, results: list[Result]) -> None:
         ax.errorbar(mean, place, xerr=sd, fmt="o", color=COLORS[0], ms=9, capsize=5, lw=2)
     ax.set_yticks(range(len(results)), [f"{row.name}\n{spread(row.r2)}" for row in results])
     ax.invert_yaxis()
-    best = max(result.r2.mean() for result in results)
     # Least squares may fit far worse than the others, and must not squeeze them together.
-    ax.set_xlim(left=max(ax.get_xlim()[0], best - 1))
+    lowest = min(result.r2.mean() for result in results if result.parameter)
+    left, right = ax.get_xlim()
+    ax.set_xlim(max(left, 1.5 * lowest - 0.51), min(right, 1))
     ax.grid(axis="x", linewidth=0.5, zorder=0)
     ax.set(title="R2 out of fold", xlabel="R2 (grey: the folds; blue: mean +- sd)")

@@ -1,8 +1,8 @@
 """A regression problem made of a CSV file, with one line on how each of its columns was read.
 
 pandas splits the file into cells. A column of numbers, but for one cell in twenty at most, is a
-number; any other is a category. Whatever is found out, taken as missing or left out is reported;
-where a file can be read in two ways, an `InputError` asks for the option that decides.
+number; any other is a category. Whatever is found out, taken as missing or left out is reported.
+An `InputError` asks for the decimal mark where the numbers can be read in two ways.
 """
 
 import bz2
@@ -40,6 +40,7 @@ MISSING += ["#n/a", "#div/0!", "#value!", "#ref!", "#num!", "#name?", "#null!"] 
 HUGE = 1e100  # a number beyond this has no usable square and counts as missing
 ODD_SHARE = 0.05  # at most so many of the filled cells of a number column are something else
 RARE_SHARE, RARE_COUNT = 0.01, 5  # a level in fewer rows than either joins the other rare ones
+TOTAL_RTOL = 1e-3  # what rounded cells lack of their total at most
 MIN_ROWS = 10  # each of 5 test folds needs two rows for its R2
 
 
@@ -57,34 +58,40 @@ def read_table(
     names = cells.columns.tolist()
     for name in drop:
         check_name(name, [other for other in names if other != target], "--drop: no feature")
-    unnamed = [name for name in names if name.startswith("Unnamed: ")]
+    unnamed = [name for name in names if name.startswith("Unnamed: ") and name != target]
     said = dict.fromkeys(unnamed, "left out  no name, as row numbers have none")
     said |= dict.fromkeys(drop, "left out  as --drop says")
     cells = cells.drop(columns=list(said))
     decimal = decimal or decimal_mark(cells, sep)
 
-    kind, note, goal = read_column(cells.pop(target), decimal)
+    kind, note, goal = read_column(cells[target], decimal)
+    y = goal.dropna()
+    if has_total := kind == "number" and len(y) > MIN_ROWS and ends_in_total(y.to_numpy()):
+        cells = cells.drop(index=y.index[-1])
+        kind, note, goal = read_column(cells[target], decimal)
+        y = goal.dropna()
     if kind != "number":
         raise InputError(f"the target {target!r} is not a number that varies: {note}")
-    y = goal.dropna()
     said[target] = f"target    {note}" + "; these rows are left out" * (len(y) < len(goal))
-    if len(y) > MIN_ROWS and np.isclose(y.iloc[-1], y.iloc[:-1].sum(), rtol=1e-9, atol=0):
-        said[target] += "; the last row is left out, a total"
-        y = y.iloc[:-1]
-    if len(y) < MIN_ROWS:
-        raise InputError(f"{path} has {len(y)} rows with a {target!r}; at least {MIN_ROWS} needed")
+    said[target] += "; the last row is left out, a total" * has_total
     seen = {}
-    for name, column in cells.loc[y.index].items():
-        kind, note, values = read_column(column, decimal)
+    for name, column in cells.loc[y.index].drop(columns=target).items():
+        is_code = any(cell[:1] == "0" and cell[1:].isdigit() for cell in column.unique())
+        kind, note, values = read_levels(column) if is_code else read_column(column, decimal)
+        if kind == "number" and values.is_unique and (values.dropna() % 1 == 0).all():
+            note += "; all different; --drop it if it is an id"
         said[name] = f"{kind:<8}  {note}"
         if kind != "left out":
             seen[name] = values
-    if not seen:
-        raise InputError(f"{path} has no feature: no column but {target!r} to learn from")
 
     width = max(len(_short(name)) for name in names)
     report = [f"{Path(path).name}: {encoding}, separator {sep!r}, decimal mark {decimal!r}"]
     report += [f"  {_short(name):<{width}}  {said[name]}" for name in names]
+    if len(y) < MIN_ROWS:
+        least = f"at least {MIN_ROWS} needed"
+        raise InputError(f"{path} has {len(y)} rows with a {target!r}; {least}", *report)
+    if not seen:
+        raise InputError(f"{path} has no feature: no column but {target!r} to learn from", *report)
     X = pd.DataFrame(seen)
     return Table(Path(path).name, target, X, y.to_numpy(), list(X), _preparation(X), report)
 
@@ -93,21 +100,23 @@ def read_text(path: str, encoding: str | None) -> tuple[str, str]:
     """Return the text of the file, decompressed, and its encoding."""
     for guess in [encoding] if encoding else ENCODINGS:
         try:
-            with OPENERS.get(Path(path).suffix, open)(path, "rt", encoding=guess) as file:
+            with OPENERS.get(Path(path).suffix.lower(), open)(path, "rt", encoding=guess) as file:
                 text = file.read()
         except UnicodeError:
             continue
         except (OSError, EOFError, LookupError, lzma.LZMAError, zlib.error) as error:
             raise InputError(f"cannot read {path}: {error}") from error
         if "\0" not in text:
-            return text, guess.removesuffix("-sig")
-    raise InputError(
-        f"{path} is not text, or in another encoding: save it as CSV in UTF-8, or say --encoding"
-    )
+            is_assumed = not encoding and guess == ENCODINGS[-1]
+            return text, guess.removesuffix("-sig") + " (assumed)" * is_assumed
+    advice = ", or in another encoding: save it as CSV in UTF-8, or say --encoding"
+    raise InputError(f"{path} is not text{f' in the encoding {encoding}' if encoding else advice}")
 
 
 def split(path: str, text: str, sep: str | None, target: str) -> tuple[pd.DataFrame, str]:
     """Return the cells (rows, columns), and the separator under which the target is a name."""
+    if not text.strip():
+        raise InputError(f"{path} is empty")
     if text.startswith("sep="):  # the line by which Excel says its separator
         text = text.partition("\n")[2]
     header, headers = text.lstrip("\n").partition("\n")[0], {}
@@ -124,13 +133,15 @@ def split(path: str, text: str, sep: str | None, target: str) -> tuple[pd.DataFr
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             pattern = r"\s+" if sep == "space" else SEPARATORS[sep]
+            # Without an index, and with NaN, separators at the ends of lines do no harm.
             blank = {"na_values": [""], "keep_default_na": False, "skipinitialspace": True}
-            # Without an index, a separator at the end of each line does no harm.
             cells = pd.read_csv(io.StringIO(text), sep=pattern, index_col=False, dtype=str, **blank)
     except pd.errors.ParserWarning as error:
         raise InputError(f"{path} has more cells in a row than names in its first line") from error
     except ValueError as error:
         raise InputError(f"cannot read {path} as CSV: {error}") from error
+    if cells.empty:
+        raise InputError(f"{path} has no rows below the names of its columns")
     cells = cells.fillna("").apply(lambda column: column.str.strip())
     return cells.set_axis(cells.columns.str.strip(), axis=1), sep
 
@@ -143,7 +154,7 @@ def check_name(name: str, names: Sequence[str], otherwise: str) -> None:
 
 
 def numbers(cells: pd.Series, decimal: str) -> tuple[pd.Series, str]:
-    """Return the cells (rows,) as numbers, NaN where one is none, and the unit of most of them.
+    """Return the cells (rows,) as numbers, NaN where one is none, and what was taken off most.
 
     A cell in another unit than most is none: 12 among percentages may be 12 % or 1200 %.
     """
@@ -156,7 +167,10 @@ def numbers(cells: pd.Series, decimal: str) -> tuple[pd.Series, str]:
     values = plain.fillna(cells.map(dict(zip(others, pd.to_numeric(digits), strict=True))))
     units = cells.map(dict(zip(others, parts[1].fillna(""), strict=True))).where(plain.isna(), "")
     unit = units[values.notna()].mode()[:1]
-    return values.where(units.isin(unit) & (values.abs() < HUGE)), "".join(unit)
+    taken_off = "".join(f" {text}" for text in unit if text)
+    if parts[0].str.contains(r"\d[,\s'\u2019]\d", na=False).any():
+        taken_off += "; without thousands marks"
+    return values.where(units.isin(unit) & (values.abs() < HUGE)), taken_off
 
 
 def decimal_mark(cells: pd.DataFrame, sep: str) -> str:
@@ -173,12 +187,18 @@ def decimal_mark(cells: pd.DataFrame, sep: str) -> str:
 
 def read_column(cells: pd.Series, decimal: str) -> tuple[str, str, pd.Series]:
     """Return how a column (rows,) is read, what there is to say about it, and what models see."""
-    values, unit = numbers(cells, decimal)
+    values, taken_off = numbers(cells, decimal)
     missing = cells.str.casefold().isin(MISSING)
     n_odd = (values.isna() & ~missing).sum()
     if n_odd <= ODD_SHARE * (n_odd + values.count()) and values.nunique() > 1:
-        note = f"{values.min():.6g} to {values.max():.6g} {unit}".rstrip()
+        note = f"{values.min():.6g} to {values.max():.6g}{taken_off}"
         return "number", note + _tally(cells[values.isna()], "; taken as missing: "), values
+    return read_levels(cells)
+
+
+def read_levels(cells: pd.Series) -> tuple[str, str, pd.Series]:
+    """Return of a column (rows,) that is no number what `read_column` returns."""
+    missing = cells.str.casefold().isin(MISSING)
     levels = cells.mask(missing, "(missing)").astype(object)
     counts = levels.value_counts()
     rare = counts[counts < _rare_below(len(levels))]
@@ -187,6 +207,14 @@ def read_column(cells: pd.Series, decimal: str) -> tuple[str, str, pd.Series]:
     note = f"{len(counts)} levels: {', '.join(map(_short, counts.index[:3]))}"
     note += ", ..." * (len(counts) > 3) + f"; {len(rare)} rare ones joined" * (len(rare) > 1)
     return "category", note + _tally(cells[missing], "; taken as missing: "), levels
+
+
+def ends_in_total(y: np.ndarray) -> bool:
+    """Say whether the last of y (rows,) is the sum of the others, which may have been rounded."""
+    others, last = y[:-1], y[-1]
+    unit = next((10.0**-d for d in range(9) if np.allclose(y, y.round(d), 1e-12, 0)), 0.0)
+    slack = min(len(y) * unit / 2, TOTAL_RTOL * abs(last)) + 1e-9 * abs(last)
+    return bool(abs(last) > np.abs(others).max() and abs(others.sum() - last) <= slack)
 
 
 def _tally(cells: pd.Series, title: str = "") -> str:
@@ -223,4 +251,6 @@ def _preparation(X: pd.DataFrame) -> ColumnTransformer:
     )
     scaled = make_pipeline(imputer, StandardScaler()), X.columns[is_number]
     categories = encoder, X.columns[~is_number]
-    return make_column_transformer(scaled, categories, verbose_feature_names_out=False)
+    # A function, unlike False, lets a column "c=u" stand beside the level u of a column "c".
+    names = {"verbose_feature_names_out": lambda _, name: name}
+    return make_column_transformer(scaled, categories, **names)

@@ -112,8 +112,9 @@ class RegularizationPathDisplay:
         check_consistent_length(values, coefs)
         coefs, names = coefs[order], [f"x{column}" for column in range(coefs.shape[1])]
         if self.feature_names is not None:
-            check_consistent_length(coefs.T, self.feature_names)
             names = [str(name) for name in self.feature_names]
+            if len(names) != coefs.shape[1]:
+                raise ValueError(f"feature_names has {len(names)} names, not {coefs.shape[1]}.")
         if features is None:
             anywhere = there = np.abs(coefs).max(axis=0)
             if self.chosen:
@@ -265,8 +266,9 @@ def check_features(features: int | str | Sequence[int | str], names: list[str]) 
     """Return the columns of features given by column or by name, each once."""
     columns: dict[int, None] = {}
     for feature in [features] if isinstance(features, (str, int, np.integer)) else features:
-        column = names.index(feature) if feature in names else feature
-        if isinstance(column, str) or column not in range(len(names)):
+        column = names.index(feature) if isinstance(feature, str) and feature in names else feature
+        is_whole = isinstance(column, (int, np.integer)) and not isinstance(column, bool)
+        if isinstance(column, str) or not is_whole or column not in range(len(names)):
             raise ValueError(f"features has {feature!r}, neither a feature's name nor a column.")
         columns[column] = None
     return list(columns)

@@ -73,7 +73,9 @@ def draw_counts(ax: Axes, values: NDArray, counts: NDArray) -> Axes | None:
     """Write numbers of nonzero coefficients (m,) above their values (m,), if they differ."""
     if np.ptp(counts) == 0:
         return None
-    top = ax.secondary_xaxis("top")
+    top = ax.secondary_xaxis(
+        "top", functions=(np.positive, np.positive)
+    )  # its lambdas have no pickle
     scale = ax.xaxis.get_transform()
     top.set_xscale("function", functions=(scale.transform, scale.inverted().transform))
     x = ax.get_xaxis_transform().transform(np.column_stack([values, 0 * values]))[:, 0]

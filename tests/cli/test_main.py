@@ -68,7 +68,7 @@ def test_a_table_of_ones_own(houses, tmp_path):
     status, lines, errors = run(tmp_path / "h.csv", "--target", "$preis$")
     assert (status, errors) == (0, [])
     assert lines[:5] == [
-        "h.csv: cp1252, separator ';', decimal mark '.'",
+        "h.csv: cp1252 (assumed), separator ';', decimal mark '.'",
         "  Fläche   number    30.5 to 199.5",
         "  Zimmer   number    1 to 6",
         "  $preis$  target    43423 to 374894",
@@ -79,6 +79,23 @@ def test_a_table_of_ones_own(houses, tmp_path):
     for row in rows:
         assert float(row[1]) == pytest.approx(0.937, abs=0.003)
         assert float(row[4]) == pytest.approx(21400, abs=300)
+
+
+def test_a_tab_may_be_said_as_one_types_it(houses, tmp_path):
+    pytest.importorskip("pandas")
+    (tmp_path / "h.csv").write_text(houses.lines(sep="\t"))
+    for mark in ("tab", "\t", r"\t"):
+        assert "no column" in complaint(tmp_path / "h.csv", "--target", "p", "--sep", mark)
+
+
+def test_columns_of_the_comparison_are_as_wide_as_their_cells(monkeypatch):
+    small = np.array([0.003018, 0.003177, 0.002859])
+    signed = np.array([-0.05884, 0.02248, -0.01818])
+    result = Result("LassoCV", signed, small, 0.1, 0, small)
+    monkeypatch.setattr(command, "compare", lambda table: [result])
+    _, lines, _ = run()
+    assert " -0.01818 +- 0.04066 0.003018 +- 0.000159 " in lines[2]
+    assert len(lines[2]) == 100
 
 
 def test_edge_and_convergence_are_said(monkeypatch):
@@ -126,6 +143,10 @@ def test_an_unusable_table_is_one_line(tmp_path):
     pytest.importorskip("pandas")
     (tmp_path / "a.csv").write_text("a,b\n1,2,3,4\n" * 20)
     assert "more cells in a row than names" in complaint(tmp_path / "a.csv", "--target", "b")
+    (tmp_path / "c.csv").write_text("a,b\n" + "1,2\n1,3\n" * 20)
+    status, lines, errors = run(tmp_path / "c.csv", "--target", "b")
+    assert (status, lines[1]) == (2, "  a  left out  nothing to learn from: 40 '1'")
+    assert "no feature" in errors[0]
     assert "No such file" in complaint(tmp_path / "b\n.csv", "--target", "b")
 
 

@@ -78,3 +78,35 @@ def test_a_full_disk_is_said(capsys, monkeypatch, tmp_path):
     errors = capsys.readouterr().err
     assert errors.count("\n") == 1
     assert "No space left on device" in errors
+
+
+def test_a_new_file_is_not_left_behind_by_a_later_failure(monkeypatch, tmp_path):
+    def interrupted(table):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "compare", interrupted)
+    (tmp_path / "old.png").write_text("old")
+    for name in ("new.png", "old.png"):
+        assert command.main(["--plot", str(tmp_path / name)]) == 130
+    assert [file.name for file in tmp_path.iterdir()] == ["old.png"]
+    assert (tmp_path / "old.png").read_text() == "old"
+
+
+def test_a_level_may_have_the_name_of_another_column(tmp_path):
+    reading = pytest.importorskip("skreg.cli.reading")
+    levels = ["u"] * 15 + ["(rare)"] * 15 + ["v", "w"]
+    rows = [f"{level},{i % 7},{i % 5}\n" for i, level in enumerate(levels)]
+    (tmp_path / "a.csv").write_text("c,c=u,y\n" + "".join(rows))
+    table = reading.read_table(str(tmp_path / "a.csv"), "y")
+    assert len(plotting.draw(table, invented(table)).axes[0].texts) == 4
+
+
+def test_all_regularised_models_are_in_the_panel_of_scores():
+    r2 = {"": [-90.0, -80.0], "alpha": [0.99, 0.999], "l1_lambda": [-0.6, -0.5]}
+    found = np.ones(2), 0.1, 0, np.ones(2)
+    results = [Result(name, np.array(folds), *found, name, 0.1) for name, folds in r2.items()]
+    ax = figure_module.Figure().subplots()
+    plotting.draw_scores(ax, results)
+    left, right = ax.get_xlim()
+    assert -2 < left < -0.6
+    assert right == 1

@@ -119,7 +119,7 @@ def test_a_cell_that_is_no_number_counts_as_missing_and_is_named(read, houses, c
 
 
 def test_compressed(read, houses):
-    for name, compress in (("a.csv.xz", lzma), ("a.csv.gz", gzip), ("a.csv.bz2", bz2)):
+    for name, compress in (("a.csv.xz", lzma), ("A.CSV.GZ", gzip), ("a.csv.bz2", bz2)):
         table = read(compress.compress(houses.lines().encode()), name=name)
         np.testing.assert_array_equal(table.y, houses.price)
 
@@ -148,6 +148,26 @@ def test_a_note_and_a_total_below_the_table_are_said(read, houses):
     )
 
 
+@pytest.mark.parametrize(
+    ("last", "left_out"), [(3994.81, True), (3994.83, True), (3995.1, False), (3990, False)]
+)
+def test_a_total_may_be_that_of_numbers_before_they_were_rounded(read, last, left_out):
+    cells = np.linspace(80, 119.74, 40).round(2)
+    cells[-1] += 3994.81 - cells.sum()
+    rows = "".join(f"{i % 7},{cell:.2f}\n" for i, cell in enumerate(cells))
+    table = read(f"a,price\n{rows},{last}\n")
+    assert len(table.y) == 41 - left_out
+    kept_range = f"80 to {cells.max() if left_out else last:.6g}"
+    assert said(table, "price").startswith(f"target    {kept_range}")
+    assert ("a total" in said(table, "price")) == left_out
+
+
+@pytest.mark.parametrize("end", [[0], [1, 1], [2, -1, 1]])
+def test_a_sum_no_larger_than_other_numbers_is_no_total(read, end):
+    y = [1, -1] * 10 + end
+    assert len(read("a,y\n" + "".join(f"{i % 7},{v}\n" for i, v in enumerate(y)), "y").y) == len(y)
+
+
 # Options
 
 
@@ -166,6 +186,18 @@ def test_separator_and_encoding(read, houses):
     cyrillic = houses.lines(head="площадь,rooms,цена").encode("cp1251")
     assert "no column 'цена'" in refused(read, cyrillic, "цена")
     assert read(cyrillic, "цена", encoding="cp1251").columns == ["площадь", "rooms"]
+    assert refused(read, cyrillic, encoding="utf-8").endswith("is not text in the encoding utf-8")
+
+
+def test_what_is_assumed_or_taken_off_is_said(read, houses):
+    latin = houses.lines(price=[f"{p} \u20ac" for p in houses.price]).encode("cp1252")
+    assert "cp1252 (assumed)" in read(latin).report[0]
+    assert "cp1252, " in read(latin, encoding="cp1252").report[0]
+    assert said(read(latin), "price") == "target    43423 to 374894 \u20ac"
+    price = [f'"$ {p:,}"' for p in houses.price]
+    assert said(read(houses.lines(price=price)), "price") == (
+        "target    43423 to 374894; without thousands marks"
+    )
 
 
 def test_dropped_columns(read, houses):
@@ -233,7 +265,9 @@ def test_categories(read, houses):
         ),
         ([f"{i}:30" for i in range(120)], "left out  nothing"),
         (["05.01.2024", "17.02.2024"] * 60, "category  2 levels"),
-        (range(120), "number    0 to 119"),
+        (range(120), "number    0 to 119; all different; --drop it if it is an id"),
+        (np.arange(120) / 2, "number    0 to 59.5"),
+        (["00501", "10001", "94105"] * 40, "category  3 levels: 00501, 10001, 94105"),
     ],
 )
 def test_how_a_column_is_read(read, houses, cells, note):
@@ -246,6 +280,11 @@ def test_row_numbers_have_no_name(read, houses):
     table = read(text)
     assert table.columns == ["sqm", "rooms"]
     assert "no name" in next(line for line in table.report if "Unnamed" in line)
+
+
+def test_a_target_may_be_called_as_pandas_calls_what_has_no_name(read, houses):
+    table = read(houses.lines(head="sqm,rooms,Unnamed: 0"), "Unnamed: 0")
+    np.testing.assert_array_equal(table.y, houses.price)
 
 
 def test_a_name_that_stands_twice(read, houses):
@@ -270,8 +309,9 @@ def test_a_column_of_numbers_and_more_than_a_few_texts_is_said_to_be_a_category(
 
 ROWS = "".join(f"{i},{i * i}\n" for i in range(20))
 REFUSED = {
-    "empty": ("", "no column 'price'"),
-    "no row": ("area,price\n", "is not a number that varies"),
+    "empty": ("", "is empty"),
+    "only blanks": (" \n\n", "is empty"),
+    "no row": ("area,price\n", "has no rows"),
     "no target": ("area,price\n" + "1,\n" * 20, "not a number that varies"),
     "no feature": ("price\n" + "1\n2\n" * 10, "no feature"),
     "constant feature": ("area,price\n" + "1,1\n1,2\n" * 10, "no feature"),

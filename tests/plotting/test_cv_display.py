@@ -1,5 +1,7 @@
 """The picture of a cross-validation shows the means, standard errors and choices of its folds."""
 
+import pickle
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -32,6 +34,14 @@ def test_plot_draws_on_new_axes_or_on_those_given(plt):
     ax = plt.subplots()[1]
     assert display.plot(ax=ax).ax_ is ax
     assert_array_equal(display.line_.get_xdata(), [3, 2, 1])
+
+
+def test_a_picture_is_pickled_with_its_figure():
+    data = {"parameter": "l2_lambda", "values": [1, 2], "mean": [3, 2], "n_nonzeros": [2, 1]}
+    again = pickle.loads(pickle.dumps(CVDisplay(**data).plot()))
+    again.figure_.canvas.draw()
+    assert_array_equal(again.line_.get_ydata(), [2, 3])
+    assert again.top_ax_ is not None
 
 
 def test_keywords_change_the_line_and_the_band():

@@ -59,11 +59,17 @@ def test_without_matplotlib_the_error_says_how_to_get_it(monkeypatch):
         RegularizationPathDisplay.from_estimator(L1Regressor(), [[1], [2]], [1, 2])
 
 
-def test_a_picture_is_pickled_with_its_figure(path_data):
-    display = RegularizationPathDisplay(**path_data(), chosen={"min": 0.1}).plot()
+@pytest.mark.parametrize("zero", [False, True], ids=["positive", "with 0"])
+@pytest.mark.parametrize("parameter", ["l1_lambda", "dropout_rate"])
+def test_a_picture_is_pickled_with_its_figure(parameter, zero, path_data):
+    data = path_data(parameter)
+    data["values"][-1] *= not zero
+    data["coefs"][:8, ::2] = 0  # so that there are numbers on top
+    display = RegularizationPathDisplay(**data, chosen={"min": 0.1}).plot()
     again = pickle.loads(pickle.dumps(display))
     again.figure_.canvas.draw()
     assert_array_equal(again.lines_[0].get_ydata(), display.lines_[0].get_ydata())
+    assert texts(again.top_ax_.get_xticklabels()) == texts(display.top_ax_.get_xticklabels())
 
 
 # What is drawn is what was computed
@@ -221,7 +227,7 @@ def test_pipelines_pass_on_their_names(named_diabetes):
         ({"values": -np.ones(30)}, ValueError, r"values must be in \[0, inf\)"),
         ({"values": np.ones((30, 1))}, ValueError, "values must be a 1D array"),
         ({"coefs": np.full((30, 4), np.inf)}, ValueError, "Input coefs contains infinity"),
-        ({"feature_names": ["a"]}, ValueError, "inconsistent numbers of samples: .4, 1"),
+        ({"feature_names": ["a"]}, ValueError, "feature_names has 1 names, not 4"),
         ({"chosen": {"min": -1.0}}, ValueError, r"chosen must be in \[0, inf\)"),
     ],
 )
@@ -238,6 +244,10 @@ def test_unusable_data(change, error, message, path_data, plt):
         ({"n_labels": -1}, ValueError, "n_labels == -1, must be >= 0"),
         ({"n_labels": 1.5}, TypeError, "n_labels must be an instance of int"),
         ({"features": "nobody"}, ValueError, "features has 'nobody', neither a feature"),
+        ({"features": [True]}, ValueError, "features has True, neither a feature"),
+        ({"features": True}, ValueError, "features has True, neither a feature"),
+        ({"features": np.ones(4, bool)}, ValueError, "features has .*True.*, neither a feature"),
+        ({"features": [1.0]}, ValueError, "features has 1.0, neither a feature"),
         ({"features": -1}, ValueError, "features has -1, .* nor a column"),
     ],
 )
