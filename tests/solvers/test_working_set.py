@@ -39,7 +39,7 @@ def test_an_elastic_net_that_is_optimal_already_stays_so():
 @pytest.mark.parametrize("positive", [False, True])
 def test_many_sparse_columns_without_an_intercept(positive):
     rng = np.random.default_rng(0)
-    X = sparse.random_array((1200, 3000), density=0.01, rng=rng, format="csc")
+    X = sparse.csc_array((rng.random((1200, 3000)) < 0.01) * rng.random((1200, 3000)))
     y = X @ (rng.normal(size=3000) * (rng.random(3000) < 0.1)) + rng.normal(size=1200) + 2.0
     model = L1Regressor(1e-3, fit_intercept=False, positive=positive).fit(X, y)
     assert_certified(model, X.toarray(), y)
