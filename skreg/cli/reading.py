@@ -101,7 +101,7 @@ def read_text(path: str, encoding: str | None) -> tuple[str, str]:
     for guess in [encoding] if encoding else ENCODINGS:
         try:
             with OPENERS.get(Path(path).suffix.lower(), open)(path, "rt", encoding=guess) as file:
-                text = file.read()
+                text = file.read().removeprefix("\ufeff")  # the byte order mark
         except UnicodeError:
             continue
         except (OSError, EOFError, LookupError, lzma.LZMAError, zlib.error) as error:

@@ -363,3 +363,8 @@ def test_real_tables(shared_data):
     diamonds = read_table(str(shared_data / "diamonds.csv.xz"), "price")
     assert diamonds.X.dtypes.eq(np.float64).tolist() == [True, *[False] * 3, *[True] * 5]
     assert r2(diamonds) == pytest.approx(0.9196, abs=0.0005)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(read, houses):
+    marked = houses.lines(head="price,rooms,sqm").encode("utf-8-sig")
+    assert read(marked, encoding="utf-8").target == "price"
