@@ -120,6 +120,13 @@ def test_the_gap_of_a_quadratic_is_its_suboptimality_in_closed_form():
     assert_allclose(gap_at(w, A, b, mix), 0.5 * np.sum(gradient**2 / mix[1]), rtol=1e-12)
 
 
+def test_a_feature_without_a_weight_counts_beside_others_with_a_ridge():
+    """A is the identity, and only the second feature, which costs nothing, explains b."""
+    penalty = Penalty(np.array([0.2, 0.0, 0.1]), np.array([0.5, 0.0, 0.1]), positive=True)
+    b = np.array([0.0, 1.0, 0.0])
+    assert penalty.dual_gap(np.zeros(3), b, b @ b) == pytest.approx(0.5)
+
+
 @each_mix
 def test_targets_have_their_own_gaps(mix):
     A, b = problem(12, 0)
