@@ -25,3 +25,13 @@ def assert_optimal(A, b, v, ridge, positive, strengths, coefs, atol=1e-12):
         bound, w = t * v[finite], w[finite]
         assert_allclose(q[w != 0], (bound * np.sign(w))[w != 0], atol=atol * scale)
         assert np.all((q if positive else np.abs(q)) <= bound + atol * scale)
+
+
+def copies_and_dummy_columns():
+    """Centred A (60, 14) and b (60,): the dummies of six levels, copies, sums and a constant."""
+    rng = np.random.default_rng(3)
+    codes = rng.integers(0, 6, 60)
+    X = np.c_[np.eye(6)[codes], rng.normal(size=(60, 4))]
+    X = np.c_[X, X[:, 6], X[:, 2], X[:, 3] + X[:, 4], np.full(60, 0.25)]
+    y = np.arange(6.0)[codes] + rng.normal(size=60)
+    return (X - X.mean(axis=0)) / np.sqrt(60), (y - y.mean()) / np.sqrt(60)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from oracles.paths import assert_optimal, standard_form
+from oracles.paths import assert_optimal, copies_and_dummy_columns, standard_form
 from scipy import sparse
 from sklearn.linear_model import lars_path
 
@@ -66,12 +66,7 @@ def test_each_kink_says_which_feature_enters_or_leaves():
 @pytest.mark.parametrize("positive", [False, True])
 def test_copies_and_dummy_columns(positive):
     """A column in the span of the active ones is not needed; it may be once one of these leaves."""
-    rng = np.random.default_rng(3)
-    codes = rng.integers(0, 6, 60)
-    X = np.c_[np.eye(6)[codes], rng.normal(size=(60, 4))]
-    X = np.c_[X, X[:, 6], X[:, 2], X[:, 3] + X[:, 4], np.full(60, 0.25)]
-    y = np.arange(6.0)[codes] + rng.normal(size=60)
-    A, b = (X - X.mean(axis=0)) / np.sqrt(60), (y - y.mean()) / np.sqrt(60)
+    A, b = copies_and_dummy_columns()
     path = path_of(A, b, end=1e-4, positive=positive)
     strengths = np.geomspace(path.knots[0], 1e-4, 30)
     coefs = coefs_at(path, strengths, 14)
