@@ -110,7 +110,8 @@ class TracedCoefs:
 
     def coefs(self) -> NDArray:
         """Return the coefficients (m, ..., p)."""
-        return copy(self.path).trace(self.values).coefs  # it keeps no path either
+        # A copy, so that the paths it follows are not kept.
+        return copy(self.path).trace(self.values).coefs
 
 
 class PathProblem:
