@@ -43,7 +43,7 @@ from .folds import (
     without_each,
 )
 from .path_problem import PathProblem
-from .scores import Scorer, Scores, by_folds, by_leaving_one_out
+from .scores import FoldScores, Scorer, Scores, by_leaving_one_out
 from .search import BaseSearch, Search
 
 N_FOLDS = 5  # where cv=None means folds, as in scikit-learn
@@ -270,16 +270,22 @@ class BaseCV(CallbackSupportMixin, BaseSearch):
             by = check_scoring(self, scoring=self.scoring)
             scorer = Scorer.of(by, routed["scorer"], len(data.y))
 
-        def score(values: NDArray, progress: FoldProgress | None = None) -> Scores:
+        if folds:
+            self._choose_by_folds(search, FoldScores(path, problems, scorer, self.n_jobs), context)
+            return
+
+        def score(values: NDArray) -> Scores:
             """Return the scores of values (m,)."""
-            if folds:
-                return by_folds(path, problems, values, scorer, self.n_jobs, progress)
             if self.criterion is None:
                 return by_leaving_one_out(path, design, data, values, scorer)
             return self._by_criterion(replace(search, values=values), design)
 
-        progress = FoldProgress(self, context, len(folds), self.verbose) if folds else None
-        self._finish(search, score(search.values, progress), score)
+        self._finish(search, score(search.values), score)
+
+    def _choose_by_folds(self, search: Search, folds: FoldScores, context: Any) -> None:
+        """Choose by the scores on folds, and fit."""
+        progress = FoldProgress(self, context, len(folds.folds), self.verbose)
+        self._finish(search, folds.score(search.values, progress), folds.score)
 
     def _fit_moments(self, folds: list[Moments], context: Any) -> None:
         """Choose and fit from the moments of folds."""
@@ -291,13 +297,7 @@ class BaseCV(CallbackSupportMixin, BaseSearch):
         problems = []
         for train, test in zip(without_each(folds, 0), folds, strict=True):
             problems.append(FoldProblem(train.problem(self.fit_intercept), test.problem(True)))
-
-        def score(values: NDArray, progress: FoldProgress | None = None) -> Scores:
-            """Return the scores of values (m,)."""
-            return by_folds(path, problems, values, None, None, progress)
-
-        progress = FoldProgress(self, context, len(folds), self.verbose)
-        self._finish(search, score(search.values, progress), score)
+        self._choose_by_folds(search, FoldScores(path, problems), context)
 
     def _route(self, weights: NDArray | None, params: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """Return the metadata for the splitter and for the scorer; weights are (n,)."""

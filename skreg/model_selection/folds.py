@@ -134,6 +134,16 @@ class FoldProblem:
     fold: Fold | None = None
     data: Data | None = None
 
+    @property
+    def shift(self) -> tuple[NDArray, NDArray]:
+        """The means of X (p,) and y (...) on the test rows, about those of the training rows."""
+        assert self.train is not None
+        assert self.test is not None
+        mean, target_mean = self.test.mean, self.test.target_mean
+        if self.train.fit_intercept:
+            return mean - self.train.mean, target_mean - self.train.target_mean
+        return mean, target_mean
+
     def on_rows(self) -> RowDesign:
         """Return the problem of a copy of the training rows."""
         assert self.data is not None

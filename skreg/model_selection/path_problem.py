@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from .._objective import Penalty
+from .._objective import Penalty, add_to_diagonal
 from .._solution import Settings, Solution
 from ..linear.base import BaseRegularized
 from ..problem.design import RowDesign
@@ -318,9 +318,8 @@ class PathProblem:
             A, penalty = problem.columns(kept), (v[kept], ridge[kept])
             for k in targets:
                 paths.append(lasso_path_rows(A, problem.target[k], *penalty, end, positive))
-        elif len(kept) <= PIVOTING_SIDE and n >= p:
-            G = problem.gram(kept if len(kept) < p else ALL)
-            G.flat[:: len(kept) + 1] += ridge[kept]
+        elif self.follows_table:
+            G = add_to_diagonal(problem.gram(kept if len(kept) < p else ALL), ridge[kept])
             for k in targets:
                 paths.append(lasso_path(G, problem.cross[k][kept], v[kept], end, positive))
         else:
@@ -332,6 +331,13 @@ class PathProblem:
         if len(found) < len(paths):
             return None
         return found if len(kept) == p else [path.among(kept, p) for path in found]
+
+    @property
+    def follows_table(self) -> bool:
+        """Whether there are exact paths, of a Gram matrix."""
+        n, p = self.problem.shape
+        few = n >= p and np.count_nonzero(~self.unit.excluded) <= PIVOTING_SIDE
+        return few and self.has_exact_paths
 
     def _all_at_once(self, ts: NDArray) -> tuple[NDArray, NDArray, str, NDArray] | None:
         """Return coefs (m, ..., p), iterations (m,), the solver, and where they can be trusted."""

@@ -33,13 +33,13 @@ from ..problem.design import RowDesign
 from ..problem.protocol import Problem
 from .callbacks import FoldProgress
 from .choosing import fold_statistics
+from .fold_tables import DIGITS, FoldTables
 from .folds import Data, FoldProblem
 from .leave_one_out import left_out, left_out_errors
 from .path_problem import PathProblem, PathSolution
 
 CHUNK_BYTES = 2**25  # of coefficients and predictions held at a time
 ROUGHLY = 1e-4  # a tolerance of fits whose losses are only compared with a standard error
-DIGITS = 1e-6  # of the target's variance: errors below it lose digits in moments, not on rows
 
 
 @dataclass(frozen=True)
@@ -97,85 +97,88 @@ class Scorer:
         return self.score(estimator, X, y, **per_row)
 
 
-@dataclass(frozen=True)
 class FoldScores:
-    """The mean squared errors (m,) of one fold, the user's scores (m,), the largest gap."""
+    """Scores by folds; the paths of tables are kept, to be followed further when more is asked."""
 
-    mse: NDArray
-    scores: list[float]
-    gap: float
+    def __init__(
+        self,
+        path: PathProblem,
+        folds: Sequence[FoldProblem],
+        scorer: Scorer | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.path, self.folds, self.scorer, self.n_jobs = path, folds, scorer, n_jobs
+        self.tables = [path.of_fold(fold.train) for fold in folds if fold.train is not None]
+        self.at_once = FoldTables.of(path, self.tables, folds)
 
+    def score(self, values: NDArray, progress: FoldProgress | None = None) -> Scores:
+        """Score the values (m,) on each of the folds; without `progress` only roughly."""
+        tol = self.path.settings.tol if progress else max(self.path.settings.tol, ROUGHLY)
+        done: list[tuple[NDArray, float] | None] = [None] * len(self.folds)
+        if self.at_once is not None and values[-1] > 0:
+            self.at_once.follow(float(values.min()))
+            if self.scorer is None:
+                done = self.at_once.scores(values, tol)
+        with warnings.catch_warnings(), progress.folds() if progress else nullcontext():
+            # Coordinate descent silences this itself, but filters are not the threads' own.
+            warnings.filterwarnings("ignore", "Objective did not converge", ConvergenceWarning)
+            numbers = range(len(self.folds))
+            if effective_n_jobs(self.n_jobs) == 1:
+                found = [self._score_fold(k, values, tol, progress, done[k]) for k in numbers]
+            else:
+                found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+                    delayed(self._score_fold)(k, values, tol, progress, done[k]) for k in numbers
+                )
+        errors, scores, gaps = zip(*found, strict=True)
+        mse_path = np.array(errors).T
+        mean, se = fold_statistics(mse_path)
+        attributes: dict[str, Any] = {"mse_path_": mse_path, "mse_mean_": mean, "mse_se_": se}
+        attributes["max_fold_gap_"] = max(gaps)
+        if self.scorer is not None:
+            attributes["score_path_"] = np.array(scores).T
+            mean, se = fold_statistics(-attributes["score_path_"])
+        return Scores(mean, se if len(found) > 1 else None, attributes)
 
-def by_folds(
-    path: PathProblem,
-    folds: Sequence[FoldProblem],
-    values: NDArray,
-    scorer: Scorer | None,
-    n_jobs: int | None,
-    progress: FoldProgress | None,
-) -> Scores:
-    """Score the values (m,) of the path on each of the folds; without `progress` only roughly."""
-    if progress is None:
-        path = copy(path)
-        path.settings = replace(path.settings, tol=max(path.settings.tol, ROUGHLY))
-    with warnings.catch_warnings(), progress.folds() if progress else nullcontext():
-        # Coordinate descent silences this itself, but filters are not the threads' own.
-        warnings.filterwarnings("ignore", "Objective did not converge", ConvergenceWarning)
-        if effective_n_jobs(n_jobs) == 1:
-            found = []
-            for k, fold in enumerate(folds):
-                found.append(_score_fold(path, fold, values, scorer, progress, k))
-        else:
-            found = Parallel(n_jobs=n_jobs, prefer="threads")(
-                delayed(_score_fold)(path, fold, values, scorer, progress, k)
-                for k, fold in enumerate(folds)
-            )
-    mse_path = np.array([fold.mse for fold in found]).T
-    mean, se = fold_statistics(mse_path)
-    attributes: dict[str, Any] = {"mse_path_": mse_path, "mse_mean_": mean, "mse_se_": se}
-    attributes["max_fold_gap_"] = max([fold.gap for fold in found])
-    if scorer is not None:
-        attributes["score_path_"] = np.array([fold.scores for fold in found]).T
-        mean, se = fold_statistics(-attributes["score_path_"])
-    return Scores(mean, se if len(found) > 1 else None, attributes)
+    def _score_fold(
+        self,
+        k: int,
+        values: NDArray,
+        tol: float,
+        progress: FoldProgress | None,
+        done: tuple[NDArray, float] | None,
+    ) -> tuple[NDArray, list[float], float]:
+        """Return the errors (m,) of the values (m,) on fold number k, the user's scores, the gap.
 
-
-def _score_fold(
-    whole: PathProblem,
-    fold: FoldProblem,
-    values: NDArray,
-    scorer: Scorer | None,
-    progress: FoldProgress | None,
-    k: int,
-) -> FoldScores:
-    """Return the scores of the values (m,) on fold number k."""
-    errors, scores, gap = [], [], 0.0
-    with progress.fold(k) if progress else nullcontext():
-        path = whole.of_fold(fold.on_rows() if fold.train is None else fold.train)
-        on_rows = None
-        if fold.train is not None and fold.data is not None:
-            on_rows = lambda: path.posed_on(fold.on_rows())  # noqa: E731
-        size = 8 * int(np.prod(path.problem.coef_shape))
-        step = max(1, CHUNK_BYTES // size)
-        for start in range(0, len(values), step):
-            found = path.trace(values[start : start + step], on_rows)
-            gap = max(gap, found.relative_gap(path.problem.target_norm2))
-            errors.append(_errors(fold, path.problem, found.coefs))
-            if scorer is not None:
+        `done` are errors and gap where they are known.
+        """
+        fold = self.folds[k]
+        errors, scores, gap = [], [], 0.0
+        with progress.fold(k) if progress else nullcontext():
+            if done is not None:
+                return done[0], scores, done[1]
+            path = self.tables[k] if self.tables else self.path.of_fold(fold.on_rows())
+            path = copy(path)
+            path.settings = replace(path.settings, tol=tol)
+            on_rows = None
+            if fold.train is not None and fold.data is not None:
+                on_rows = lambda: path.posed_on(fold.on_rows())  # noqa: E731
+            step = max(1, CHUNK_BYTES // (8 * int(np.prod(path.problem.coef_shape))))
+            for start in range(0, len(values), step):
                 some = values[start : start + step]
-                scores += _user_scores(path, fold, some, found, scorer)
-    return FoldScores(np.concatenate(errors), scores, gap)
+                found = path.trace(some, on_rows)
+                gap = max(gap, found.relative_gap(path.problem.target_norm2))
+                errors.append(_errors(fold, path.problem, found.coefs))
+                if self.scorer is not None:
+                    scores += _user_scores(path, fold, some, found, self.scorer)
+        return np.concatenate(errors), scores, gap
 
 
 def _errors(fold: FoldProblem, problem: Problem, coefs: NDArray) -> NDArray:
     """Return the mean squared errors (m,) on the test rows of coefs (m, ..., p)."""
-    train, held_out = fold.train, fold.test
-    if train is not None and held_out is not None:
-        mean, target_mean = held_out.mean, held_out.target_mean
-        if train.fit_intercept:
-            mean, target_mean = mean - train.mean, target_mean - train.target_mean
-        errors = held_out.evaluate(coefs)[1] + np.square(target_mean - coefs @ mean)
-        if fold.data is None or np.min(errors) > DIGITS * np.max(held_out.target_norm2):
+    if fold.test is not None:
+        mean, target_mean = fold.shift
+        errors = fold.test.evaluate(coefs)[1] + np.square(target_mean - coefs @ mean)
+        if fold.data is None or np.min(errors) > DIGITS * np.max(fold.test.target_norm2):
             return errors.reshape(len(errors), -1).mean(axis=1)
     assert fold.data is not None
     assert fold.fold is not None

@@ -51,9 +51,7 @@ class GramProblem:
 
     def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
         """Return A'(b - A w) (..., p) and |b - A w|^2 (...) for w (..., p)."""
-        correlation = self.cross - w @ self.matrix
-        explained = np.sum(w * (self.cross + correlation), axis=-1)
-        return correlation, np.maximum(self.target_norm2 - explained, 0.0)
+        return residual_moments(self.matrix, self.cross, self.target_norm2, w)
 
     def unresolved(self, w: NDArray, penalty: Penalty) -> NDArray:
         """Return what the objective may gain (...) behind the rounding of A'A and A'b.
@@ -99,6 +97,15 @@ class GramProblem:
             cross=self.cross[index],
             target_norm2=self.target_norm2[index],
         )
+
+
+def residual_moments(
+    matrix: NDArray, cross: NDArray, target_norm2: NDArray, w: NDArray
+) -> tuple[NDArray, NDArray]:
+    """Return A'(b - A w) (..., p) and |b - A w|^2 (...) from the moments (..., p, p) of A and b."""
+    correlation = cross - w @ matrix
+    explained = np.sum(w * (cross + correlation), axis=-1)
+    return correlation, np.maximum(target_norm2 - explained, 0.0)
 
 
 def second_moments(norms2: NDArray, mean: NDArray, centred: bool, drop_to: str) -> NDArray:

@@ -1,6 +1,6 @@
 """The exact lasso path of a table from its Gram matrix, by pivoting (LARS-lasso, the homotopy).
 
-    minimise 1/2 w'G w - c'w + t sum_j v_j |w_j|        for every t from the largest down to `end`
+    minimise 1/2 w'G w - c'w + t sum_j v_j |w_j|        for every t from the largest downwards
 
 With the correlations q = c - G w, w is optimal if q_j = t v_j s_j where w_j is not zero (s_j is its
 sign), and |q_j| <= t v_j elsewhere. Let J be the active features. Their w_j and the q_j of all
@@ -9,6 +9,10 @@ kink is where the first of them meets its bound: a w_j falls to zero and leaves 
 t v_j or -t v_j and enters. Both are the same exchange of w_j and q_j in the tableau M (the sweep
 operator: M_JJ = -G_JJ^-1, M_NJ = G_NJ G_JJ^-1, M_NN the Schur complement), which takes p^2
 operations. Features with v_j = 0 enter at the start and stay.
+
+The paths of several problems, such as the folds of a table, are followed side by side, from the
+kth kink of each to the next: the search for it is one set of array operations for all of them. It
+takes about as long as an exchange, which is what each does for itself.
 
 References: Osborne, Presnell & Turlach (2000), IMA J. Numer. Anal. 20; Efron, Hastie, Johnstone &
 Tibshirani (2004), Annals of Statistics 32; Cottle, Pang & Stone (1992), The Linear Complementarity
@@ -71,71 +75,164 @@ def minimiser(G: NDArray, c: NDArray, l1: NDArray, positive: bool) -> tuple[NDAr
 
 def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -> Path | None:
     """Return the path for G (p, p), c (p,), v (p,) down to t = `end`; None if it does not end."""
-    p, end = len(c), float(end)
-    norms2 = G.diagonal().copy()
-    T = np.empty((p + 2, p))
-    T[:p], T[p], T[p + 1] = G, 0.0, c  # M, and below it the slopes d and the values y
-    d, y = lines = T[p:]
-    outside = (norms2 > 0) & np.isfinite(v)
-    active = np.zeros(p, dtype=bool)
-    for j in map(int, np.flatnonzero(outside & (v == 0))):
-        outside[j] = False
-        if T[j, j] > INDEPENDENT * norms2[j]:
-            _exchange(T, j, T[:, j].copy())
-            active[j] = True
-    # y_j meets its bound where side_j y_j = t bound_j. Both are 0 for what never meets one.
-    side, bound = outside.astype(float), np.where(outside, v, 0.0)
-    pull = np.divide(y if positive else np.abs(y), v, where=outside, out=np.zeros(p))
-    j = int(pull.argmax()) if p else 0
-    t = max(float(pull.max(initial=0.0)), end)
-    knots, coefs, features = [t], [y * active], [p]
-    blocked: list[int] = []  # features that depend on the active ones
-    while t > end and len(knots) < 20 * p + 50:
-        row, weight = T[:, j].copy(), float(v[j])
-        row[p + 1] = 0.0  # no value jumps, since y_j is at its bound
-        if active[j]:  # j leaves, and what depended on it may enter again
-            _exchange(T, j, row)
-            y[j], bound[j] = -t * side[j] * weight, weight
-            d[j] -= side[j] * weight
-            outside[[j, *blocked]], side[[j, *blocked]] = True, 1.0
-            active[j], features[-1], coefs[-1][j], blocked = False, ~j, 0.0, []
-        elif row[j] > INDEPENDENT * norms2[j]:  # j enters
-            side[j] = sign = -1.0 if positive or y[j] > 0 else 1.0
-            row[p] += sign * weight
-            _exchange(T, j, row)
-            y[j], bound[j], outside[j] = 0.0, 0.0, False
-            active[j], features[-1] = True, j
-        else:
-            outside[j], side[j] = False, 0.0
-            blocked.append(j)
-        if not positive:
-            np.copysign(1.0, y - t * d, out=side, where=outside)
-        # The step to a bound is room / speed; the largest inverse tells what meets its bound first.
-        speed, room = side * lines
-        np.subtract(bound, speed, out=speed)
-        np.subtract(t * bound, room, out=room)
+    paths = LassoPaths(G[None], c[None], v[None], positive)
+    paths.follow(float(end))
+    return paths.path(0, end)
+
+
+class LassoPaths:
+    """The paths for G (k, p, p), c (k, p) and v (k, p), as far as they have been followed.
+
+    The value y_j of a feature meets a bound where side_j y_j = t bound_j. A feature that is not
+    active has two, for its correlation: the first with side 1, the second with -1. An active one
+    has the first alone, where its coefficient falls to 0. Both are 0 for what never meets one.
+    """
+
+    def __init__(self, G: NDArray, c: NDArray, v: NDArray, positive: bool) -> None:
+        k, p = c.shape
+        T = np.empty((k, p + 2, p))  # M, and below it the slopes d and the values y
+        T[:, :p], T[:, p], T[:, p + 1] = G, 0.0, c
+        self._d, self._y = T[:, p], T[:, p + 1]
+        self._side, self._bound = np.zeros((2, k, 2, p))
+        self._active = np.zeros((k, p), dtype=bool)
+        self._lines = T[:, None, p:].transpose(2, 0, 1, 3)  # (2, k, 1, p)
+        self._products = np.empty((2, k, 2, p))
+        self._flat = self._products.reshape(2, k, 2 * p)
+        each = zip(T, v, self._side, self._bound, self._active, strict=True)
+        self._tableaux = [_Tableau(*parts, positive) for parts in each]
+        starts = [tableau.start() for tableau in self._tableaux]
+        self._ts = [t for t, _ in starts]
+        self._next: list[int | None] = [bound for _, bound in starts]
+        self._steps: list[list[int]] = [[0] for _ in starts]  # those that belong to each path
+        self._knots, self._coefs = [self._ts.copy()], [self._y * self._active]
+        self._features = [[p] * k]
+
+    def follow(self, end: float) -> None:
+        """Go on to t = `end`."""
+        p = self._active.shape[1]
+        running = [i for i, t in enumerate(self._ts) if t > end]
+        for _ in range(20 * p + 50):
+            if not running:
+                return
+            crossed: list[tuple[int, int]] = []  # where an exchange has just put a value
+            for i in running:
+                meeting = self._next[i]
+                if meeting is not None:
+                    event, at = self._tableaux[i].exchange(meeting, self._ts[i])
+                    self._features[-1][i] = event
+                    if event != p:
+                        crossed.append((i, at))
+            self._advance(running, crossed, end)
+            running = [i for i in running if self._next[i] is not None]
+
+    def _advance(self, running: list[int], crossed: list[tuple[int, int]], end: float) -> None:
+        """Go on to the next kink of each path that is running, or to t = `end`."""
+        p = self._active.shape[1]
+        # The step to a bound is room / speed; the largest inverse tells which is met first.
+        speed, room = np.multiply(self._side, self._lines, out=self._products)
+        np.subtract(self._bound, speed, out=speed)
+        np.subtract(self._bound * np.array(self._ts)[:, None, None], room, out=room)
         np.maximum(room, TINY, out=room)
-        if room[j] <= 10 * ACCURACY * t * weight:  # where the exchange has just put it
-            room[j] = np.inf
-        speed /= room
-        j = int(speed.argmax())
-        ends = speed[j] * (t - end) <= 1.0
-        step = t - end if ends else 1.0 / float(speed[j])
-        t = end if ends else t - step
-        y -= step * d
-        knots.append(t)
-        coefs.append(y * active)
-        features.append(p)
-    if t > end:
-        return None
-    # Adding 0 makes a plain zero of -0, which is what y * active has for a negative y.
-    return Path(np.array(knots), np.array(coefs) + 0.0, np.array(features), np.arange(p))
+        inverse, flat_room = self._flat
+        for place in crossed:
+            flat_room[place] = np.inf
+        np.divide(inverse, flat_room, out=inverse)
+        first = inverse.argmax(axis=1).tolist() if p else []
+        steps = [0.0] * len(first)
+        for i in running:
+            left, largest = self._ts[i] - end, inverse.item(i, first[i])
+            ends = largest * left <= 1.0
+            steps[i] = step = left if ends else 1.0 / largest
+            self._ts[i] = end if ends else self._ts[i] - step
+            self._next[i] = None if ends else first[i]
+            self._steps[i].append(len(self._knots))
+        self._y -= np.array(steps)[:, None] * self._d
+        self._knots.append(self._ts.copy())
+        self._coefs.append(self._y * self._active)
+        self._features.append([p] * len(first))
+
+    def path(self, i: int, end: float) -> Path | None:
+        """Return path number i, as far as it has been followed; None if not to t = `end`."""
+        if self._ts[i] > end:
+            return None
+        steps, p = self._steps[i], self._active.shape[1]
+        knots = np.array([self._knots[step][i] for step in steps])
+        coefs = np.array([self._coefs[step][i] for step in steps])
+        features = np.array([self._features[step][i] for step in steps])
+        # Adding 0 makes a plain zero of -0, which is what y * active has for a negative y.
+        return Path(knots, coefs + 0.0, features, np.arange(p))
+
+
+class _Tableau:
+    """One problem of several: `T` (p + 2, p), v (p,), side and bound (2, p), and active (p,)."""
+
+    def __init__(
+        self,
+        T: NDArray,
+        v: NDArray,
+        side: NDArray,
+        bound: NDArray,
+        active: NDArray,
+        positive: bool,
+    ) -> None:
+        self.T, self.v, self.side, self.bound, self.active = T, v, side, bound, active
+        self.norms2 = T.diagonal().copy()
+        self.signs = (1.0, 0.0) if positive else (1.0, -1.0)
+        self.blocked: list[int] = []  # features that depend on the active ones
+
+    def start(self) -> tuple[float, int]:
+        """Let features without a weight enter; return the t of the first kink, and its bound."""
+        outside, p = (self.norms2 > 0) & np.isfinite(self.v), len(self.v)
+        for j in map(int, np.flatnonzero(outside & (self.v == 0))):
+            outside[j] = False
+            if self.T[j, j] > INDEPENDENT * self.norms2[j]:
+                _exchange(self.T, j, self.T[:, j].copy())
+                self.active[j] = True
+        weights = np.where(outside, self.v, 0.0)
+        for side, bound, sign in zip(self.side, self.bound, self.signs, strict=True):
+            side[:], bound[:] = sign * outside, abs(sign) * weights
+        pull = np.divide(self.side * self.T[p + 1], weights, where=outside, out=np.zeros((2, p)))
+        first = int(pull.argmax()) if p else 0
+        return float(pull.max(initial=0.0)), first
+
+    def exchange(self, meeting: int, t: float) -> tuple[int, int]:
+        """Let a feature enter or leave where it meets a bound; return what happens, and where.
+
+        It is j if j enters, ~j if it leaves, and p if it is blocked. Then comes the bound that the
+        value of j is at afterwards.
+        """
+        T, p = self.T, len(self.v)
+        j = meeting % p
+        row, weight = T[:, j].copy(), self.v.item(j)
+        row[p + 1] = 0.0  # no value jumps, since y_j is at its bound
+        if self.active[j]:  # j leaves, and what depended on it may enter again
+            pull = -self.side.item(0, j) * weight
+            _exchange(T, j, row)
+            T[p, j] += pull
+            T[p + 1, j] = t * pull
+            self.active[j] = False
+            for feature in [j, *self.blocked]:
+                self.side[:, feature] = self.signs
+                self.bound[:, feature] = np.abs(self.signs) * self.v[feature]
+            self.blocked = []
+            return ~j, j if pull > 0 else j + p
+        self.side[:, j] = 0.0
+        if row.item(j) <= INDEPENDENT * self.norms2.item(j):
+            self.blocked.append(j)
+            return p, j
+        self.side[0, j] = sign = -1.0 if meeting < p else 1.0
+        row[p] += sign * weight
+        _exchange(T, j, row)
+        T[p + 1, j] = 0.0
+        self.bound[:, j] = 0.0
+        self.active[j] = True
+        return j, j
 
 
 def _exchange(T: NDArray, k: int, row: NDArray) -> None:
     """Exchange w_k and q_k in the tableau T (p + 2, p), in place; `row` is T[:, k]."""
     # One side of the symmetric M serves both, lest rounding let the two drift apart.
-    pivot, p = float(row[k]), T.shape[1]
+    pivot, p = row.item(k), T.shape[1]
     scaled = row / abs(pivot)
     add_outer(T.T, -1.0 / pivot, row[:p], row)
     T[k], T[:, k] = scaled[:p], scaled
