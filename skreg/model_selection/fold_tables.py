@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._objective import Penalty
-from ..problem.gram import GramProblem, residual_moments
-from ..problem.protocol import ALL
+from ..problem.gram import residual_moments
+from ..problem.protocol import ALL, Problem
 from ..solvers.pivoting import LassoPaths
 from .folds import FoldProblem
 from .path_problem import CACHE_BYTES, PathProblem
@@ -120,7 +120,7 @@ class FoldTables:
         return squares.reshape(shape), moments[2].reshape(shape[:2]).max(axis=1)
 
 
-def _stack(problems: Sequence[GramProblem]) -> Stack:
+def _stack(problems: Sequence[Problem]) -> Stack:
     """Return the moments of problems with several targets each, target by target."""
     p = problems[0].n_features
     cross = np.concatenate([each.cross.reshape(-1, 1, p) for each in problems])

@@ -48,6 +48,10 @@ class Data:
         """The mask (n,) of the rows of positive weight: the rows that `whole` has."""
         return np.ones(len(self.y), dtype=bool) if self.weights is None else self.weights > 0
 
+    def count(self, rows: NDArray) -> int:
+        """Return how many of the rows (k,) have positive weight."""
+        return len(rows) if self.weights is None else int(self.counted[rows].sum())
+
     def design(self, rows: NDArray) -> RowDesign:
         """Return the problem on a copy of the rows (k,)."""
         weights = None if self.weights is None else self.weights[rows]
@@ -174,7 +178,7 @@ def checked_folds(splits: Iterable, data: Data) -> list[Fold]:
     for k, (train, test) in enumerate(splits):
         fold = Fold(rows[train], rows[test])
         for role, concerned in ("train", fold.train), ("test", fold.test):
-            if not np.any(data.counted[concerned]):
+            if not data.count(concerned):
                 raise ValueError(f"Fold {k} of cv has no row of positive weight to {role} on.")
         folds.append(fold)
     if not folds:
@@ -187,7 +191,7 @@ def fold_problems(
 ) -> tuple[list[FoldProblem], GramProblem | None]:
     """Return the problems of the folds, and that of all rows if its moments come along."""
     n, p = data.X.shape
-    fewest = min([np.count_nonzero(data.counted[fold.train]) for fold in folds])
+    fewest = min([data.count(fold.train) for fold in folds])
     if p > min(fewest, MOMENTS_SIDE) or 16 * p * p * len(folds) > MOMENTS_BYTES:
         return [FoldProblem(None, None, fold, data) for fold in folds], None
     problems: list[FoldProblem] = []
@@ -200,11 +204,13 @@ def fold_problems(
             is_tested[np.concatenate([fold.test for fold in batch])] = True
             common = common[~is_tested[common]]
         rest = data.sums(common)
-        trains = data.problems(np.array([*without_each([*tests], rest)]), intercept)
+        sums = [*without_each([*tests], rest)]
+        if whole is None and len(batch) > 1:
+            *trains, whole = data.problems(np.array([*sums, sum(tests, rest)]), intercept)
+        else:
+            trains = data.problems(np.array(sums), intercept)
         for train, test, fold in zip(trains, data.problems(tests, True), batch, strict=True):
             problems.append(FoldProblem(train, test, fold, data))
-        if whole is None and len(batch) > 1:
-            whole = data.problems(sum(tests, rest)[None], intercept)[0]
     return problems, whole
 
 

@@ -336,8 +336,8 @@ class PathProblem:
     def follows_table(self) -> bool:
         """Whether there are exact paths, of a Gram matrix."""
         n, p = self.problem.shape
-        few = n >= p and np.count_nonzero(~self.unit.excluded) <= PIVOTING_SIDE
-        return few and self.has_exact_paths
+        n_kept = p - int(self.unit.excluded.sum())
+        return n >= p and n_kept <= PIVOTING_SIDE and self.has_exact_paths
 
     def _all_at_once(self, ts: NDArray) -> tuple[NDArray, NDArray, str, NDArray] | None:
         """Return coefs (m, ..., p), iterations (m,), the solver, and where they can be trusted."""

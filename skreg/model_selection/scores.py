@@ -152,7 +152,8 @@ class FoldScores:
         `done` are errors and gap where they are known.
         """
         fold = self.folds[k]
-        errors, scores, gap = [], [], 0.0
+        errors, gap = [], 0.0
+        scores: list[float] = []
         with progress.fold(k) if progress else nullcontext():
             if done is not None:
                 return done[0], scores, done[1]

@@ -174,11 +174,14 @@ class BaseSearch(LinearPredictor):
         at_bottom = index == len(values) - 1 and values[-1] > 0
         if len(values) == 1 or not (at_top or at_bottom):
             return
-        factors = 1.0 / BEYOND if at_bottom else BEYOND[::-1]
+        factors = 1.0 / BEYOND if at_bottom else BEYOND
         with np.errstate(over="ignore"):
             ts = parameter.strength(values[index]) * factors
-        beyond = parameter.value(ts[np.isfinite(ts)])
-        if not is_better(scores.loss, scores.se, index, score(beyond).loss, scores.margin):
+        beyond = parameter.value(ts[np.isfinite(ts)])[:, None]
+        losses = (score(value).loss for value in beyond)  # the second only if the first is no help
+        if not any(
+            is_better(scores.loss, scores.se, index, loss, scores.margin) for loss in losses
+        ):
             return
         end, further = ("smallest", "smaller") if at_bottom else ("largest", "larger")
         remedy = f"Give {further} values in `{self._grid_parameter}`."

@@ -22,6 +22,7 @@ Problem, section 4.5 (parametric principal pivoting).
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,14 +99,31 @@ class LassoPaths:
         self._lines = T[:, None, p:].transpose(2, 0, 1, 3)  # (2, k, 1, p)
         self._products = np.empty((2, k, 2, p))
         self._flat = self._products.reshape(2, k, 2 * p)
-        each = zip(T, v, self._side, self._bound, self._active, strict=True)
-        self._tableaux = [_Tableau(*parts, positive) for parts in each]
-        starts = [tableau.start() for tableau in self._tableaux]
-        self._ts = [t for t, _ in starts]
-        self._next: list[int | None] = [bound for _, bound in starts]
-        self._steps: list[list[int]] = [[0] for _ in starts]  # those that belong to each path
+        norms2 = T.diagonal(axis1=1, axis2=2).copy()
+        signs = (1.0, 0.0) if positive else (1.0, -1.0)
+        each = T, v, norms2, self._side, self._bound, self._active
+        self._tableaux = [_Tableau(signs, *parts) for parts in zip(*each, strict=True)]
+        self._ts, self._next = self._start(v, (norms2 > 0) & np.isfinite(v), signs)
+        self._steps: list[list[int]] = [[0] for _ in self._ts]  # those that belong to each path
         self._knots, self._coefs = [self._ts.copy()], [self._y * self._active]
         self._features = [[p] * k]
+
+    def _start(
+        self, v: NDArray, outside: NDArray, signs: tuple[float, float]
+    ) -> tuple[list[float], list[int | None]]:
+        """Return the t of the first kinks, and the bounds that are met there.
+
+        Before them the features (k, p) that have no weight enter, of those that are `outside`.
+        """
+        for i, j in np.argwhere(outside & (v == 0)).tolist():
+            self._tableaux[i].fit(j)
+        weights = np.where(outside & (v > 0), v, 0.0)[:, None]
+        self._side[:] = np.array(signs)[:, None] * (weights > 0)
+        self._bound[:] = np.abs(self._side) * weights
+        shares = np.zeros(self._side.shape)
+        np.divide(self._side * self._y[:, None], weights, where=weights > 0, out=shares)
+        starts = [row.max(initial=0.0).item() for row in shares]
+        return starts, [int(row.argmax()) if row.size else None for row in shares]
 
     def follow(self, end: float) -> None:
         """Go on to t = `end`."""
@@ -163,37 +181,28 @@ class LassoPaths:
         return Path(knots, coefs + 0.0, features, np.arange(p))
 
 
+@dataclass
 class _Tableau:
-    """One problem of several: `T` (p + 2, p), v (p,), side and bound (2, p), and active (p,)."""
+    """One problem of several: the parts that it has of their arrays, and what blocks its features.
 
-    def __init__(
-        self,
-        T: NDArray,
-        v: NDArray,
-        side: NDArray,
-        bound: NDArray,
-        active: NDArray,
-        positive: bool,
-    ) -> None:
-        self.T, self.v, self.side, self.bound, self.active = T, v, side, bound, active
-        self.norms2 = T.diagonal().copy()
-        self.signs = (1.0, 0.0) if positive else (1.0, -1.0)
-        self.blocked: list[int] = []  # features that depend on the active ones
+    They are T (p + 2, p), v, norms2 and active (p,), side and bound (2, p). `signs` are the sides
+    of a feature that is not active, and `blocked` the features that depend on the active ones.
+    """
 
-    def start(self) -> tuple[float, int]:
-        """Let features without a weight enter; return the t of the first kink, and its bound."""
-        outside, p = (self.norms2 > 0) & np.isfinite(self.v), len(self.v)
-        for j in map(int, np.flatnonzero(outside & (self.v == 0))):
-            outside[j] = False
-            if self.T[j, j] > INDEPENDENT * self.norms2[j]:
-                _exchange(self.T, j, self.T[:, j].copy())
-                self.active[j] = True
-        weights = np.where(outside, self.v, 0.0)
-        for side, bound, sign in zip(self.side, self.bound, self.signs, strict=True):
-            side[:], bound[:] = sign * outside, abs(sign) * weights
-        pull = np.divide(self.side * self.T[p + 1], weights, where=outside, out=np.zeros((2, p)))
-        first = int(pull.argmax()) if p else 0
-        return float(pull.max(initial=0.0)), first
+    signs: tuple[float, float]
+    T: NDArray
+    v: NDArray
+    norms2: NDArray
+    side: NDArray
+    bound: NDArray
+    active: NDArray
+    blocked: list[int] = field(default_factory=list)
+
+    def fit(self, j: int) -> None:
+        """Let a feature without a weight enter for good."""
+        if self.T[j, j] > INDEPENDENT * self.norms2[j]:
+            _exchange(self.T, j, self.T[:, j].copy())
+            self.active[j] = True
 
     def exchange(self, meeting: int, t: float) -> tuple[int, int]:
         """Let a feature enter or leave where it meets a bound; return what happens, and where.
