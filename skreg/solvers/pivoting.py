@@ -98,20 +98,21 @@ class LassoPaths:
         self._active = np.zeros((k, p), dtype=bool)
         self._lines = T[:, None, p:].transpose(2, 0, 1, 3)  # (2, k, 1, p)
         self._products = np.empty((2, k, 2, p))
-        self._flat = self._products.reshape(2, k, 2 * p)
+        self._speed, self._room = self._products
+        self._inverse = self._speed.reshape(k, 2 * p)
         norms2 = T.diagonal(axis1=1, axis2=2).copy()
         signs = (1.0, 0.0) if positive else (1.0, -1.0)
         each = T, v, norms2, self._side, self._bound, self._active
         self._tableaux = [_Tableau(signs, *parts) for parts in zip(*each, strict=True)]
-        self._ts, self._next = self._start(v, (norms2 > 0) & np.isfinite(v), signs)
-        self._steps: list[list[int]] = [[0] for _ in self._ts]  # those that belong to each path
-        self._knots, self._coefs = [self._ts.copy()], [self._y * self._active]
+        self._t, self._next = self._start(v, (norms2 > 0) & np.isfinite(v), signs)
+        self._steps: list[list[int]] = [[0] for _ in range(k)]  # those that belong to each path
+        self._knots, self._coefs = [self._t.copy()], [self._y * self._active]
         self._features = [[p] * k]
 
     def _start(
         self, v: NDArray, outside: NDArray, signs: tuple[float, float]
-    ) -> tuple[list[float], list[int | None]]:
-        """Return the t of the first kinks, and the bounds that are met there.
+    ) -> tuple[NDArray, list[int | None]]:
+        """Return the t (k,) of the first kinks, and the bounds that are met there.
 
         Before them the features (k, p) that have no weight enter, of those that are `outside`.
         """
@@ -122,13 +123,13 @@ class LassoPaths:
         self._bound[:] = np.abs(self._side) * weights
         shares = np.zeros(self._side.shape)
         np.divide(self._side * self._y[:, None], weights, where=weights > 0, out=shares)
-        starts = [row.max(initial=0.0).item() for row in shares]
-        return starts, [int(row.argmax()) if row.size else None for row in shares]
+        firsts: list[int | None] = [int(row.argmax()) if row.size else None for row in shares]
+        return shares.max(axis=(1, 2), initial=0.0), firsts
 
     def follow(self, end: float) -> None:
         """Go on to t = `end`."""
         p = self._active.shape[1]
-        running = [i for i, t in enumerate(self._ts) if t > end]
+        running = np.flatnonzero(self._t > end).tolist()
         for _ in range(20 * p + 50):
             if not running:
                 return
@@ -136,7 +137,7 @@ class LassoPaths:
             for i in running:
                 meeting = self._next[i]
                 if meeting is not None:
-                    event, at = self._tableaux[i].exchange(meeting, self._ts[i])
+                    event, at = self._tableaux[i].exchange(meeting, self._t.item(i))
                     self._features[-1][i] = event
                     if event != p:
                         crossed.append((i, at))
@@ -147,31 +148,32 @@ class LassoPaths:
         """Go on to the next kink of each path that is running, or to t = `end`."""
         p = self._active.shape[1]
         # The step to a bound is room / speed; the largest inverse tells which is met first.
-        speed, room = np.multiply(self._side, self._lines, out=self._products)
+        speed, room = self._speed, self._room
+        np.multiply(self._side, self._lines, out=self._products)
         np.subtract(self._bound, speed, out=speed)
-        np.subtract(self._bound * np.array(self._ts)[:, None, None], room, out=room)
+        np.subtract(self._bound * self._t[:, None, None], room, out=room)
         np.maximum(room, TINY, out=room)
-        inverse, flat_room = self._flat
-        for place in crossed:
-            flat_room[place] = np.inf
-        np.divide(inverse, flat_room, out=inverse)
+        for i, bound in crossed:
+            room[i].flat[bound] = np.inf
+        np.divide(speed, room, out=speed)
+        inverse = self._inverse
         first = inverse.argmax(axis=1).tolist() if p else []
-        steps = [0.0] * len(first)
+        step = np.zeros((len(first), 1))
         for i in running:
-            left, largest = self._ts[i] - end, inverse.item(i, first[i])
-            ends = largest * left <= 1.0
-            steps[i] = step = left if ends else 1.0 / largest
-            self._ts[i] = end if ends else self._ts[i] - step
+            t, largest = self._t.item(i), inverse.item(i, first[i])
+            ends = largest * (t - end) <= 1.0
+            step[i] = length = t - end if ends else 1.0 / largest
+            self._t[i] = end if ends else t - length
             self._next[i] = None if ends else first[i]
             self._steps[i].append(len(self._knots))
-        self._y -= np.array(steps)[:, None] * self._d
-        self._knots.append(self._ts.copy())
+        self._y -= step * self._d
+        self._knots.append(self._t.copy())
         self._coefs.append(self._y * self._active)
         self._features.append([p] * len(first))
 
     def path(self, i: int, end: float) -> Path | None:
         """Return path number i, as far as it has been followed; None if not to t = `end`."""
-        if self._ts[i] > end:
+        if self._t[i] > end:
             return None
         steps, p = self._steps[i], self._active.shape[1]
         knots = np.array([self._knots[step][i] for step in steps])
@@ -225,7 +227,7 @@ class _Tableau:
                 self.bound[:, feature] = np.abs(self.signs) * self.v[feature]
             self.blocked = []
             return ~j, j if pull > 0 else j + p
-        self.side[:, j] = 0.0
+        self.side[0, j] = self.side[1, j] = 0.0
         if row.item(j) <= INDEPENDENT * self.norms2.item(j):
             self.blocked.append(j)
             return p, j
@@ -233,7 +235,7 @@ class _Tableau:
         row[p] += sign * weight
         _exchange(T, j, row)
         T[p + 1, j] = 0.0
-        self.bound[:, j] = 0.0
+        self.bound[0, j] = self.bound[1, j] = 0.0
         self.active[j] = True
         return j, j
 
