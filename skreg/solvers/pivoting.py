@@ -22,6 +22,7 @@ Problem, section 4.5 (parametric principal pivoting).
 from __future__ import annotations
 
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -93,43 +94,96 @@ class LassoPaths:
         k, p = c.shape
         T = np.empty((k, p + 2, p))  # M, and below it the slopes d and the values y
         T[:, :p], T[:, p], T[:, p + 1] = G, 0.0, c
-        self._d, self._y = T[:, p], T[:, p + 1]
-        self._side, self._bound = np.zeros((2, k, 2, p))
-        self._active = np.zeros((k, p), dtype=bool)
-        self._lines = T[:, None, p:].transpose(2, 0, 1, 3)  # (2, k, 1, p)
+        self._signs = (1.0, 0.0) if positive else (1.0, -1.0)
+        norms2 = G.diagonal(axis1=1, axis2=2).copy()
+        side, bound = np.zeros((2, k, 2, p))
+        self._hold(T, v, norms2, side, bound, np.zeros((k, p), dtype=bool))
+        self._release(0)
+        self.start()
+
+    def _hold(self, *arrays: NDArray) -> None:
+        """Take T (k, p + 2, p), v and norms2 (k, p), side and bound (k, 2, p), active (k, p)."""
+        self._T, self._v, self._norms2, self._side, self._bound, self._active = arrays
+        k, p = self._v.shape
+        self._tableaux = [_Tableau(self._signs, *parts) for parts in zip(*arrays, strict=True)]
+        self._d, self._y = self._T[:, p], self._T[:, p + 1]
+        self._lines = self._T[:, None, p:].transpose(2, 0, 1, 3)  # (2, k, 1, p)
         self._products = np.empty((2, k, 2, p))
         self._speed, self._room = self._products
         self._inverse = self._speed.reshape(k, 2 * p)
-        norms2 = T.diagonal(axis1=1, axis2=2).copy()
-        signs = (1.0, 0.0) if positive else (1.0, -1.0)
-        each = T, v, norms2, self._side, self._bound, self._active
-        self._tableaux = [_Tableau(signs, *parts) for parts in zip(*each, strict=True)]
-        self._t, self._next = self._start(v, (norms2 > 0) & np.isfinite(v), signs)
-        self._steps: list[list[int]] = [[0] for _ in range(k)]  # those that belong to each path
-        self._knots, self._coefs = [self._t.copy()], [self._y * self._active]
-        self._features = [[p] * k]
 
-    def _start(
-        self, v: NDArray, outside: NDArray, signs: tuple[float, float]
-    ) -> tuple[NDArray, list[int | None]]:
-        """Return the t (k,) of the first kinks, and the bounds that are met there.
-
-        Before them the features (k, p) that have no weight enter, of those that are `outside`.
-        """
+    def _release(self, first: int) -> None:
+        """Give features from number `first` on their bounds; those without a weight enter."""
+        v, norms2 = self._v[:, first:], self._norms2[:, first:]
+        outside = (norms2 > 0) & np.isfinite(v)
+        weights = np.where(outside, v, 0.0)[:, None]
+        self._side[..., first:] = np.array(self._signs)[:, None] * (weights > 0)
+        self._bound[..., first:] = np.abs(self._side[..., first:]) * weights
         for i, j in np.argwhere(outside & (v == 0)).tolist():
-            self._tableaux[i].fit(j)
-        weights = np.where(outside & (v > 0), v, 0.0)[:, None]
-        self._side[:] = np.array(signs)[:, None] * (weights > 0)
-        self._bound[:] = np.abs(self._side) * weights
+            self._tableaux[i].fit(first + j)
+
+    def start(self) -> None:
+        """Begin with the first kinks: those at the largest t."""
+        p = self._active.shape[1]
         shares = np.zeros(self._side.shape)
-        np.divide(self._side * self._y[:, None], weights, where=weights > 0, out=shares)
-        firsts: list[int | None] = [int(row.argmax()) if row.size else None for row in shares]
-        return shares.max(axis=(1, 2), initial=0.0), firsts
+        np.divide(self._side * self._y[:, None], self._bound, where=self._bound > 0, out=shares)
+        self.t = shares.max(axis=(1, 2), initial=0.0)
+        self._next = [int(row.argmax()) if p else None for row in shares]
+        self._knots, self._coefs = [self.t.copy()], [self.coefs()]
+        self._events: list[list[int | None]] = [[None] * len(self._next)]
+
+    def joined(self, columns: NDArray, values: NDArray, v: NDArray) -> LassoPaths:
+        """Return a copy in which m more features take part.
+
+        Their columns of G (k, p + m, m), correlations here (k, m) and weights (k, m) are given.
+        """
+        k, p = self._v.shape
+        q = p + v.shape[1]
+        among = columns[:, :p] * self._active[:, :, None]
+        image = np.where(self._active[:, :, None], 0.0, columns[:, :p]) - self._T[:, :p] @ among
+        T = np.empty((k, q + 2, q))
+        T[:, :p, :p], T[:, q:, :p] = self._T[:, :p], self._T[:, p:]
+        T[:, :p, p:], T[:, p:q, :p] = image, image.transpose(0, 2, 1)
+        T[:, p:q, p:] = columns[:, p:] - among.transpose(0, 2, 1) @ image
+        T[:, q, p:] = (self._slopes()[:, None] @ image)[:, 0]
+        T[:, q + 1, p:] = values
+        other = copy(self)
+        side, bound = np.zeros((2, k, 2, q))
+        side[..., :p], bound[..., :p] = self._side, self._bound
+        active = np.zeros((k, q), dtype=bool)
+        active[:, :p] = self._active
+        norms2 = columns[:, p:].diagonal(axis1=1, axis2=2)
+        norms2 = np.concatenate([self._norms2, norms2], axis=1)
+        other._hold(T, np.concatenate([self._v, v], axis=1), norms2, side, bound, active)
+        for mine, theirs in zip(other._tableaux, self._tableaux, strict=True):
+            mine.blocked = theirs.blocked.copy()
+        other.t, other._next = self.t.copy(), [None] * k
+        other._knots, other._coefs = self._knots.copy(), self._coefs.copy()
+        other._events = self._events.copy()
+        other._release(p)
+        return other
+
+    def coefs(self) -> NDArray:
+        """Return the coefficients (k, p) here."""
+        return self._y * self._active
+
+    def refine(self, correlations: NDArray) -> None:
+        """Correct what rounding has done to the values, by the correlations (k, p) of the data."""
+        p = self._active.shape[1]
+        M, slopes = self._T[:, :p], self._slopes()
+        missed = np.where(self._active, correlations - self.t[:, None] * slopes, 0.0)
+        self._y[:] = np.where(self._active, self._y, correlations)
+        self._y -= (M @ missed[:, :, None])[..., 0]
+        self._d[:] = (M @ slopes[:, :, None])[..., 0]
+
+    def _slopes(self) -> NDArray:
+        """Return what the correlations (k, p) of the active features are in units of t."""
+        return np.where(self._active, -self._side[:, 0] * self._v, 0.0)
 
     def follow(self, end: float) -> None:
         """Go on to t = `end`."""
         p = self._active.shape[1]
-        running = np.flatnonzero(self._t > end).tolist()
+        running = np.flatnonzero(self.t > end).tolist()
         for _ in range(20 * p + 50):
             if not running:
                 return
@@ -137,10 +191,12 @@ class LassoPaths:
             for i in running:
                 meeting = self._next[i]
                 if meeting is not None:
-                    event, at = self._tableaux[i].exchange(meeting, self._t.item(i))
-                    self._features[-1][i] = event
-                    if event != p:
+                    event, at = self._tableaux[i].exchange(meeting, self.t.item(i))
+                    self._events[-1][i] = event
+                    if event is not None:
                         crossed.append((i, at))
+                        if event < 0:  # not a coefficient of rounding
+                            self._coefs[-1][i, ~event] = 0.0
             self._advance(running, crossed, end)
             running = [i for i in running if self._next[i] is not None]
 
@@ -151,7 +207,7 @@ class LassoPaths:
         speed, room = self._speed, self._room
         np.multiply(self._side, self._lines, out=self._products)
         np.subtract(self._bound, speed, out=speed)
-        np.subtract(self._bound * self._t[:, None, None], room, out=room)
+        np.subtract(self._bound * self.t[:, None, None], room, out=room)
         np.maximum(room, TINY, out=room)
         for i, bound in crossed:
             room[i].flat[bound] = np.inf
@@ -160,27 +216,34 @@ class LassoPaths:
         first = inverse.argmax(axis=1).tolist() if p else []
         step = np.zeros((len(first), 1))
         for i in running:
-            t, largest = self._t.item(i), inverse.item(i, first[i])
+            t, largest = self.t.item(i), inverse.item(i, first[i])
             ends = largest * (t - end) <= 1.0
             step[i] = length = t - end if ends else 1.0 / largest
-            self._t[i] = end if ends else t - length
+            self.t[i] = end if ends else t - length
             self._next[i] = None if ends else first[i]
-            self._steps[i].append(len(self._knots))
         self._y -= step * self._d
-        self._knots.append(self._t.copy())
-        self._coefs.append(self._y * self._active)
-        self._features.append([p] * len(first))
+        self._knots.append(self.t.copy())
+        self._coefs.append(self.coefs())
+        self._events.append([None] * len(first))
 
     def path(self, i: int, end: float) -> Path | None:
         """Return path number i, as far as it has been followed; None if not to t = `end`."""
-        if self._t[i] > end:
+        if self.t[i] > end:
             return None
-        steps, p = self._steps[i], self._active.shape[1]
-        knots = np.array([self._knots[step][i] for step in steps])
-        coefs = np.array([self._coefs[step][i] for step in steps])
-        features = np.array([self._features[step][i] for step in steps])
-        # Adding 0 makes a plain zero of -0, which is what y * active has for a negative y.
-        return Path(knots, coefs + 0.0, features, np.arange(p))
+        p, last = self._active.shape[1], len(self._knots) - 1
+        events = [step[i] for step in self._events]
+        steps = [k for k, event in enumerate(events) if event is not None or k in (0, last)]
+        coefs = np.zeros((len(steps), p))
+        for row, k in zip(coefs, steps, strict=True):
+            known = self._coefs[k][i]  # of the features that had joined
+            row[: len(known)] = known
+        features = [events[k] for k in steps]
+        return Path(
+            np.array([self._knots[k][i] for k in steps]),
+            coefs + 0.0,  # a plain zero of -0, which is what y * active has for a negative y
+            np.array([p if event is None else event for event in features]),
+            np.arange(p),
+        )
 
 
 @dataclass
@@ -206,11 +269,11 @@ class _Tableau:
             _exchange(self.T, j, self.T[:, j].copy())
             self.active[j] = True
 
-    def exchange(self, meeting: int, t: float) -> tuple[int, int]:
+    def exchange(self, meeting: int, t: float) -> tuple[int | None, int]:
         """Let a feature enter or leave where it meets a bound; return what happens, and where.
 
-        It is j if j enters, ~j if it leaves, and p if it is blocked. Then comes the bound that the
-        value of j is at afterwards.
+        It is j if j enters, ~j if it leaves, and None if it is blocked. Then comes the bound that
+        the value of j is at afterwards.
         """
         T, p = self.T, len(self.v)
         j = meeting % p
@@ -230,7 +293,7 @@ class _Tableau:
         self.side[0, j] = self.side[1, j] = 0.0
         if row.item(j) <= INDEPENDENT * self.norms2.item(j):
             self.blocked.append(j)
-            return p, j
+            return None, j
         self.side[0, j] = sign = -1.0 if meeting < p else 1.0
         row[p] += sign * weight
         _exchange(T, j, row)
