@@ -24,6 +24,7 @@ from __future__ import annotations
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,7 @@ INDEPENDENT = 1e-11
 # Numbers that one call of BLAS changes. Above 8192, OpenBLAS wakes its other threads. On two cores
 # that other programs use as well, a search over 239 columns took 10 to 100 times as long with them.
 ONE_THREAD = 8192
+NONE = np.iinfo(np.intp).max  # in the place of a bound that is met, or of a kink
 TINY = 1e-300  # a distance to divide by in place of 0; speeds over it do not overflow
 
 
@@ -64,15 +66,16 @@ def minimiser(G: NDArray, c: NDArray, l1: NDArray, positive: bool) -> tuple[NDAr
         norms = np.sqrt(G.diagonal())
         target = np.divide(c, norms, where=norms > 0, out=np.zeros_like(c)).max(initial=0.0)
         v = np.maximum(l1, ACCURACY * target * norms)
-    path = lasso_path(G, c, v, 1.0, positive)
-    if path is None:
+    paths = LassoPaths(G[None], c[None], v[None], positive)
+    paths.follow(1.0)
+    if paths.t > 1.0:
         return None, 0
-    w = path.coefs[-1].copy()
+    w = paths.coefs()[0]
     if positive:  # so long a path ends near t = 1 only to a few digits
         J = np.flatnonzero(w)
         with suppress(np.linalg.LinAlgError):
             w[J] = np.linalg.solve(G[np.ix_(J, J)], c[J] - l1[J])
-    return w, len(path.knots) - 1
+    return w, len(paths.knots) - 1
 
 
 def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -> Path | None:
@@ -95,47 +98,49 @@ class LassoPaths:
         T = np.empty((k, p + 2, p))  # M, and below it the slopes d and the values y
         T[:, :p], T[:, p], T[:, p + 1] = G, 0.0, c
         self._signs = (1.0, 0.0) if positive else (1.0, -1.0)
-        norms2 = G.diagonal(axis1=1, axis2=2).copy()
-        side, bound = np.zeros((2, k, 2, p))
-        self._hold(T, v, norms2, side, bound, np.zeros((k, p), dtype=bool))
-        self._release(0)
+        norms2, (side, bound) = G.diagonal(axis1=1, axis2=2).copy(), np.zeros((2, k, 2, p))
+        self._hold(0, T, v, norms2, side, bound, np.zeros((k, p), dtype=bool))
         self.start()
 
-    def _hold(self, *arrays: NDArray) -> None:
-        """Take T (k, p + 2, p), v and norms2 (k, p), side and bound (k, 2, p), active (k, p)."""
+    def _hold(self, first: int, *arrays: NDArray) -> None:
+        """Take T (k, p + 2, p), v and norms2 (k, p), side and bound (k, 2, p), active (k, p).
+
+        Features from number `first` on are new: they get their bounds, or enter without a weight.
+        """
         self._T, self._v, self._norms2, self._side, self._bound, self._active = arrays
         k, p = self._v.shape
-        self._tableaux = [_Tableau(self._signs, *parts) for parts in zip(*arrays, strict=True)]
+        self._tableaux = list(map(_Tableau, repeat(self._signs), *arrays))
         self._d, self._y = self._T[:, p], self._T[:, p + 1]
         self._lines = self._T[:, None, p:].transpose(2, 0, 1, 3)  # (2, k, 1, p)
         self._products = np.empty((2, k, 2, p))
         self._speed, self._room = self._products
         self._inverse = self._speed.reshape(k, 2 * p)
-
-    def _release(self, first: int) -> None:
-        """Give features from number `first` on their bounds; those without a weight enter."""
-        v, norms2 = self._v[:, first:], self._norms2[:, first:]
-        outside = (norms2 > 0) & np.isfinite(v)
-        weights = np.where(outside, v, 0.0)[:, None]
+        outside = (self._norms2 > 0) & np.isfinite(self._v)
+        outside[:, :first] = False
+        weights = np.where(outside, self._v, 0.0)[:, None, first:]
         self._side[..., first:] = np.array(self._signs)[:, None] * (weights > 0)
         self._bound[..., first:] = np.abs(self._side[..., first:]) * weights
-        for i, j in np.argwhere(outside & (v == 0)).tolist():
-            self._tableaux[i].fit(first + j)
+        for i, j in np.argwhere(outside & (self._v == 0)).tolist():
+            self._tableaux[i].fit(j)
 
     def start(self) -> None:
         """Begin with the first kinks: those at the largest t."""
-        p = self._active.shape[1]
-        shares = np.zeros(self._side.shape)
+        k, p = self._v.shape
+        shares = np.zeros((k, 2, p))
         np.divide(self._side * self._y[:, None], self._bound, where=self._bound > 0, out=shares)
         self.t = shares.max(axis=(1, 2), initial=0.0)
-        self._next = [int(row.argmax()) if p else None for row in shares]
-        self._knots, self._coefs = [self.t.copy()], [self.coefs()]
-        self._events: list[list[int | None]] = [[None] * len(self._next)]
+        self._next: list[int] = [NONE] * k
+        if p:
+            self._next = shares.reshape(k, 2 * p).argmax(axis=1).tolist()
+        self.knots, self._coefs = [self.t.copy()], [self.coefs()]
+        self._events = [[NONE] * k]
 
     def joined(self, columns: NDArray, values: NDArray, v: NDArray) -> LassoPaths:
-        """Return a copy in which m more features take part.
+        """Return a copy in which m more features n take part, none of them active.
 
-        Their columns of G (k, p + m, m), correlations here (k, m) and weights (k, m) are given.
+        Their columns of G (k, p + m, m), correlations here (k, m) and weights (k, m) are given. The
+        new columns of the tableau are M_Jn = G_JJ^-1 G_Jn, M_Nn = G_Nn - M_NJ G_Jn, and M_nn
+        likewise.
         """
         k, p = self._v.shape
         q = p + v.shape[1]
@@ -147,20 +152,19 @@ class LassoPaths:
         T[:, p:q, p:] = columns[:, p:] - among.transpose(0, 2, 1) @ image
         T[:, q, p:] = (self._slopes()[:, None] @ image)[:, 0]
         T[:, q + 1, p:] = values
-        other = copy(self)
         side, bound = np.zeros((2, k, 2, q))
         side[..., :p], bound[..., :p] = self._side, self._bound
         active = np.zeros((k, q), dtype=bool)
         active[:, :p] = self._active
         norms2 = columns[:, p:].diagonal(axis1=1, axis2=2)
         norms2 = np.concatenate([self._norms2, norms2], axis=1)
-        other._hold(T, np.concatenate([self._v, v], axis=1), norms2, side, bound, active)
+        other = copy(self)
+        other._hold(p, T, np.concatenate([self._v, v], axis=1), norms2, side, bound, active)
         for mine, theirs in zip(other._tableaux, self._tableaux, strict=True):
             mine.blocked = theirs.blocked.copy()
-        other.t, other._next = self.t.copy(), [None] * k
-        other._knots, other._coefs = self._knots.copy(), self._coefs.copy()
+        other.t, other._next = self.t.copy(), [NONE] * k
+        other.knots, other._coefs = self.knots.copy(), self._coefs.copy()
         other._events = self._events.copy()
-        other._release(p)
         return other
 
     def coefs(self) -> NDArray:
@@ -168,7 +172,10 @@ class LassoPaths:
         return self._y * self._active
 
     def refine(self, correlations: NDArray) -> None:
-        """Correct what rounding has done to the values, by the correlations (k, p) of the data."""
+        """Correct what rounding has done to the values, by the correlations (k, p) of the data.
+
+        What these miss of t v_j s_j in J, times -M, is a step of Newton's method.
+        """
         p = self._active.shape[1]
         M, slopes = self._T[:, :p], self._slopes()
         missed = np.where(self._active, correlations - self.t[:, None] * slopes, 0.0)
@@ -181,30 +188,28 @@ class LassoPaths:
         return np.where(self._active, -self._side[:, 0] * self._v, 0.0)
 
     def follow(self, end: float) -> None:
-        """Go on to t = `end`."""
-        p = self._active.shape[1]
+        """Go on to t = `end`, from kink to kink."""
         running = np.flatnonzero(self.t > end).tolist()
-        for _ in range(20 * p + 50):
+        for _ in range(20 * self._v.shape[1] + 50):
             if not running:
                 return
             crossed: list[tuple[int, int]] = []  # where an exchange has just put a value
             for i in running:
-                meeting = self._next[i]
-                if meeting is not None:
-                    event, at = self._tableaux[i].exchange(meeting, self.t.item(i))
-                    self._events[-1][i] = event
-                    if event is not None:
-                        crossed.append((i, at))
-                        if event < 0:  # not a coefficient of rounding
-                            self._coefs[-1][i, ~event] = 0.0
-            self._advance(running, crossed, end)
-            running = [i for i in running if self._next[i] is not None]
+                if self._next[i] == NONE:
+                    continue
+                event, bound = self._tableaux[i].exchange(self._next[i], self.t.item(i))
+                if event == NONE:
+                    continue
+                self._events[-1][i] = event
+                crossed.append((i, bound))
+                if event < 0:  # not a coefficient of rounding
+                    self._coefs[-1][i, ~event] = 0.0
+            running = self._advance(running, crossed, end)
 
-    def _advance(self, running: list[int], crossed: list[tuple[int, int]], end: float) -> None:
-        """Go on to the next kink of each path that is running, or to t = `end`."""
-        p = self._active.shape[1]
+    def _advance(self, running: list[int], crossed: list[tuple[int, int]], end: float) -> list[int]:
+        """Go on to the next kinks, or to t = `end`; return which paths have not come there."""
         # The step to a bound is room / speed; the largest inverse tells which is met first.
-        speed, room = self._speed, self._room
+        speed, room, inverse = self._speed, self._room, self._inverse
         np.multiply(self._side, self._lines, out=self._products)
         np.subtract(self._bound, speed, out=speed)
         np.subtract(self._bound * self.t[:, None, None], room, out=room)
@@ -212,36 +217,40 @@ class LassoPaths:
         for i, bound in crossed:
             room[i].flat[bound] = np.inf
         np.divide(speed, room, out=speed)
-        inverse = self._inverse
-        first = inverse.argmax(axis=1).tolist() if p else []
-        step = np.zeros((len(first), 1))
+        first = inverse.argmax(axis=1).tolist()
+        step, left = np.zeros((len(first), 1)), []
         for i in running:
             t, largest = self.t.item(i), inverse.item(i, first[i])
-            ends = largest * (t - end) <= 1.0
-            step[i] = length = t - end if ends else 1.0 / largest
-            self.t[i] = end if ends else t - length
-            self._next[i] = None if ends else first[i]
+            if largest * (t - end) > 1.0:
+                step[i], self._next[i] = 1.0 / largest, first[i]
+                self.t[i] = t - 1.0 / largest
+                left.append(i)
+            else:
+                step[i], self._next[i], self.t[i] = t - end, NONE, end
         self._y -= step * self._d
-        self._knots.append(self.t.copy())
-        self._coefs.append(self.coefs())
-        self._events.append([None] * len(first))
+        self.knots.append(self.t.copy())
+        self._coefs.append(self._y * self._active)
+        self._events.append([NONE] * len(first))
+        return left
 
     def path(self, i: int, end: float) -> Path | None:
         """Return path number i, as far as it has been followed; None if not to t = `end`."""
         if self.t[i] > end:
             return None
-        p, last = self._active.shape[1], len(self._knots) - 1
-        events = [step[i] for step in self._events]
-        steps = [k for k, event in enumerate(events) if event is not None or k in (0, last)]
+        p, last = self._v.shape[1], len(self.knots) - 1
+        events = np.array(self._events)[:, i]
+        is_kink = events != NONE
+        is_kink[[0, last]] = True
+        steps = np.flatnonzero(is_kink)
         coefs = np.zeros((len(steps), p))
-        for row, k in zip(coefs, steps, strict=True):
+        for row, k in zip(coefs, steps.tolist(), strict=True):
             known = self._coefs[k][i]  # of the features that had joined
             row[: len(known)] = known
-        features = [events[k] for k in steps]
+        events = events[steps]
         return Path(
-            np.array([self._knots[k][i] for k in steps]),
+            np.array(self.knots)[steps, i],
             coefs + 0.0,  # a plain zero of -0, which is what y * active has for a negative y
-            np.array([p if event is None else event for event in features]),
+            np.where(events == NONE, p, events),
             np.arange(p),
         )
 
@@ -269,10 +278,10 @@ class _Tableau:
             _exchange(self.T, j, self.T[:, j].copy())
             self.active[j] = True
 
-    def exchange(self, meeting: int, t: float) -> tuple[int | None, int]:
+    def exchange(self, meeting: int, t: float) -> tuple[int, int]:
         """Let a feature enter or leave where it meets a bound; return what happens, and where.
 
-        It is j if j enters, ~j if it leaves, and None if it is blocked. Then comes the bound that
+        It is j if j enters, ~j if it leaves, and NONE if it is blocked. Then comes the bound that
         the value of j is at afterwards.
         """
         T, p = self.T, len(self.v)
@@ -293,7 +302,7 @@ class _Tableau:
         self.side[0, j] = self.side[1, j] = 0.0
         if row.item(j) <= INDEPENDENT * self.norms2.item(j):
             self.blocked.append(j)
-            return None, j
+            return NONE, j
         self.side[0, j] = sign = -1.0 if meeting < p else 1.0
         row[p] += sign * weight
         _exchange(T, j, row)
@@ -308,14 +317,9 @@ def _exchange(T: NDArray, k: int, row: NDArray) -> None:
     # One side of the symmetric M serves both, lest rounding let the two drift apart.
     pivot, p = row.item(k), T.shape[1]
     scaled = row / abs(pivot)
-    add_outer(T.T, -1.0 / pivot, row[:p], row)
+    step = max(1, ONE_THREAD // p)
+    for first in range(0, p + 2, step):
+        some = slice(first, first + step)
+        blas.dger(-1.0 / pivot, row[:p], row[some], a=T.T[:, some], overwrite_a=True)
     T[k], T[:, k] = scaled[:p], scaled
     T[k, k] = -1.0 / pivot
-
-
-def add_outer(matrix: NDArray, factor: float, x: NDArray, y: NDArray) -> None:
-    """Add factor x y' to a matrix (m, k) in Fortran order, in place, for x (m,) and y (k,)."""
-    step = max(1, ONE_THREAD // len(x))
-    for first in range(0, len(y), step):
-        some = slice(first, first + step)
-        blas.dger(factor, x, y[some], a=matrix[:, some], overwrite_a=True)
