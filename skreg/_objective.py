@@ -67,8 +67,8 @@ class Penalty:
         self.free = (self.l1 == 0) & (self.ridge == 0) & (not self.positive)
         self.finite = self.l1, self.ridge
         if self.excluded.any():
-            l1, ridge = (np.where(self.excluded, 0.0, part) for part in self.finite)
-            self.finite = l1, ridge
+            kept = ~self.excluded
+            self.finite = np.where(kept, self.l1, 0.0), np.where(kept, self.ridge, 0.0)
         self.has_l1, self.has_ridge = bool(self.finite[0].any()), bool(self.finite[1].any())
 
     @classmethod
@@ -99,7 +99,7 @@ class Penalty:
         """Return the penalty with the mask `features` (p,) excluded as well."""
         if not features.any():
             return self
-        l1, ridge = (np.where(features, np.inf, part) for part in (self.l1, self.ridge))
+        l1, ridge = np.where(features, np.inf, self.l1), np.where(features, np.inf, self.ridge)
         return Penalty(l1, ridge, self.positive)
 
     def value(self, w: NDArray) -> NDArray:

@@ -17,9 +17,10 @@ from .._objective import Penalty
 from ..problem.design import EPS, RowDesign
 from ..solvers import certified
 from . import choosing
+from .folds import DIGITS
 from .leave_one_out import degrees_of_freedom
 from .path_problem import PathProblem
-from .scores import CHUNK_BYTES, DIGITS, Scores
+from .scores import CHUNK_BYTES, Scores
 
 AS_LIKELY = 2.0  # of AIC and BIC: models within 2 of the best have as much support
 

@@ -1,4 +1,4 @@
-"""The folds of a table all at once, where their paths are those of the lasso.
+"""The folds of a table all at once, where their paths are those of the lasso, of one target.
 
 On a table of moments a step of a path takes a few microseconds, less than the calls of NumPy that
 ask for it. So the moments of all folds are stacked: their paths are followed side by side
@@ -16,114 +16,105 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._objective import Penalty
-from ..problem.gram import residual_moments
-from ..problem.protocol import ALL, Problem
+from ..problem.gram import GramProblem, residual_moments
 from ..solvers.pivoting import LassoPaths
 from .folds import FoldProblem
 from .path_problem import CACHE_BYTES, PathProblem
 
 TABLEAUX_BYTES = 2**27  # that the tableaux of paths followed side by side may take
-DIGITS = 1e-6  # of the target's variance: errors below it lose digits in moments, not on rows
 
-Stack: TypeAlias = tuple[NDArray, NDArray, NDArray]
-"""The moments A'A (k, p, p), A'b (k, 1, p) and |b|^2 (k, 1) of k problems with one target each."""
+FoldScore: TypeAlias = tuple[NDArray, float]
+"""The mean squared errors (m,) of one fold, and the largest relative gap of its fits."""
 
 
 class FoldTables:
-    """The lasso paths of a table and of its folds, and the scores of the folds.
+    """The paths of k folds, and the scores of the folds.
 
-    `whole` is the problem of all rows and `tables` are those of the folds' training rows. A problem
-    with several targets stands in the stack once for each of them.
+    `problems` are those of the moments `whole` of all rows, and of each fold's training rows.
     """
 
     def __init__(
-        self, whole: PathProblem, tables: Sequence[PathProblem], folds: Sequence[FoldProblem]
+        self, problems: Sequence[PathProblem], whole: GramProblem, folds: Sequence[FoldProblem]
     ) -> None:
-        self.problems, self.folds = [whole, *tables], folds
-        self.n_targets = whole.problem.cross.size // whole.problem.n_features
-        matrix, cross, _ = self.train = _stack([each.problem for each in self.problems])
-        l1, ridge = (
-            np.repeat([getattr(each.unit, name) for each in self.problems], self.n_targets, axis=0)
-            for name in ("l1", "ridge")
-        )
-        self.l1, self.ridge, self.positive = l1[:, None], ridge[:, None], whole.unit.positive
-        diagonal = np.arange(whole.problem.n_features)
-        G = matrix.copy()
+        self.problems, self.folds, self.positive = problems, folds, problems[0].unit.positive
+        trains, tests, units = [], [], []
+        for fold in folds:
+            trains.append(fold.train)
+            tests.append(fold.test)
+        for each in problems:
+            units.append(each.unit)
+        matrix, cross, self.norm2 = _moments([whole, *trains])
+        self.l1, ridge = _stacked(units, "l1"), _stacked(units, "ridge")
+        G, diagonal = matrix.copy(), np.arange(matrix.shape[1])
         G[:, diagonal, diagonal] += np.where(np.isfinite(ridge), ridge, 0.0)
-        self.paths = LassoPaths(G, cross[:, 0], l1, self.positive)
+        self.paths = LassoPaths(G, cross, self.l1, self.positive)
+        self.matrix, self.cross, self.ridge = matrix[1:], cross[1:, None], ridge[1:, None]
+        self.tests = _moments(tests)
+        self.mean, self.target_mean = _stacked(tests, "mean"), _stacked(tests, "target_mean")
+        if whole.fit_intercept:
+            self.mean = self.mean - _stacked(trains, "mean")
+            self.target_mean = self.target_mean - _stacked(trains, "target_mean")
 
     @classmethod
     def of(
-        cls, whole: PathProblem, tables: Sequence[PathProblem], folds: Sequence[FoldProblem]
+        cls, path: PathProblem, tables: Sequence[PathProblem], folds: Sequence[FoldProblem]
     ) -> FoldTables | None:
         """Return those of the folds, None where there are no such paths, or too many."""
-        if not tables or not all(each.follows_table for each in [whole, *tables]):
+        problem, problems = path.problem, [path, *tables]
+        size = 8 * problem.n_features**2 * len(problems)
+        if not (tables and isinstance(problem, GramProblem) and problem.cross.ndim == 1):
             return None
-        size = whole.problem.n_features * whole.problem.cross.size * (1 + len(tables))
-        return cls(whole, tables, folds) if 8 * size <= TABLEAUX_BYTES else None
+        if size > TABLEAUX_BYTES or not all(each.follows_table for each in problems):
+            return None
+        return cls(problems, problem, folds)
 
     def follow(self, end: float) -> None:
         """Follow all paths down to the strength `end`, and hand them to the problems."""
         self.paths.follow(end)
-        rows = iter(range(len(self.l1)))
-        for each in self.problems:
-            found = [self.paths.path(next(rows), end) for _ in range(self.n_targets)]
-            ended = [path for path in found if path is not None]
-            each.paths = ended if len(ended) == len(found) else None
+        for i, each in enumerate(self.problems):
+            path = self.paths.path(i, end)
+            each.paths = None if path is None else [path]
 
-    def scores(self, values: NDArray, tol: float) -> list[tuple[NDArray, float] | None]:
-        """Return the errors (m,) of each fold at values (m,), and its largest relative gap.
-
-        None for a fold that has to be taken by itself.
-        """
-        nothing: list[tuple[NDArray, float] | None] = [None] * len(self.folds)
-        if any(each.paths is None or each.unit.free.any() for each in self.problems):
-            return nothing
-        followed = [path for each in self.problems[1:] for path in each.paths or []]
-        coefs = np.array([path.at(values) for path in followed])
-        gaps = self._relative_gaps(values, coefs).reshape(len(self.folds), -1).max(axis=1)
-        errors, norms2 = self._errors(coefs)
-        found = nothing
-        for k, (fold, gap) in enumerate(zip(self.folds, gaps.tolist(), strict=True)):
-            if gap <= tol and (fold.data is None or np.min(errors[k]) > DIGITS * norms2[k]):
-                found[k] = errors[k].mean(axis=0), gap
+    def scores(self, values: NDArray, tol: float) -> list[FoldScore | None]:
+        """Return the scores of the folds at values (m,), None where a gap is above `tol`."""
+        found: list[FoldScore | None] = [None] * len(self.folds)
+        coefs = np.zeros((len(found), len(values), self.l1.shape[1]))
+        for row, each in zip(coefs, self.problems[1:], strict=True):
+            if each.paths is None or each.unit.free.any():
+                return found
+            row[:] = each.paths[0].at(values)
+        gaps, errors = self._relative_gaps(values, coefs).max(axis=1), self._errors(coefs)
+        for k, gap in enumerate(gaps.tolist()):
+            if gap <= tol and self.folds[k].resolves(errors[k]):
+                found[k] = errors[k], gap
         return found
 
     def _relative_gaps(self, values: NDArray, coefs: NDArray) -> NDArray:
         """Return the gaps (k, m) at values (m,) of the folds' coefs (k, m, p)."""
-        folds = slice(self.n_targets, None)  # the first are those of all rows
-        matrix, cross, norm2 = (part[folds] for part in self.train)
-        l1, ridge = self.l1[folds], self.ridge[folds]
+        norm2, l1 = self.norm2[1:, None], self.l1[1:, None]
         gaps = np.empty(coefs.shape[:2])
         step = max(1, CACHE_BYTES // (8 * l1.size))
         for start in range(0, len(values), step):
             some = slice(start, start + step)
-            penalty = Penalty(values[some, None] * l1, ridge, self.positive)
-            terms = residual_moments(matrix, cross, norm2, coefs[:, some])
+            penalty = Penalty(values[some, None] * l1, self.ridge, self.positive)
+            terms = residual_moments(self.matrix, self.cross, norm2, coefs[:, some])
             gaps[:, some] = penalty.dual_gap(coefs[:, some], *terms)
         return gaps / np.maximum(0.5 * norm2, np.finfo(float).tiny)
 
-    def _errors(self, coefs: NDArray) -> tuple[NDArray, NDArray]:
-        """Return the errors (n_folds, n_targets, m) of coefs (k, m, p), the scales (n_folds,)."""
-        tests, shifts = [], []
-        for fold in self.folds:
-            assert fold.train is not None
-            assert fold.test is not None
-            tests.append(fold.test)
-            shifts.append(fold.shift)
-        moments = _stack(tests)
-        mean, target_mean = (np.array(part) for part in zip(*shifts, strict=True))
-        mean = np.repeat(mean, self.n_targets, axis=0)[:, :, None]
-        target_mean = target_mean.reshape(-1, 1)
-        squares = residual_moments(*moments, coefs)[1] + (target_mean - (coefs @ mean)[..., 0]) ** 2
-        shape = len(self.folds), self.n_targets, -1
-        return squares.reshape(shape), moments[2].reshape(shape[:2]).max(axis=1)
+    def _errors(self, coefs: NDArray) -> NDArray:
+        """Return the mean squared errors (k, m) of coefs (k, m, p) on the test rows."""
+        matrix, cross, norm2 = self.tests
+        about_means = residual_moments(matrix, cross[:, None], norm2[:, None], coefs)[1]
+        distances = self.target_mean[:, None] - (coefs @ self.mean[:, :, None])[..., 0]
+        return about_means + distances * distances
 
 
-def _stack(problems: Sequence[Problem]) -> Stack:
-    """Return the moments of problems with several targets each, target by target."""
-    p = problems[0].n_features
-    cross = np.concatenate([each.cross.reshape(-1, 1, p) for each in problems])
-    matrix = np.array([each.gram(ALL) for each in problems])
-    norm2 = np.array([each.target_norm2 for each in problems]).reshape(-1, 1)
-    return np.repeat(matrix, len(cross) // len(matrix), axis=0), cross, norm2
+def _moments(problems: Sequence[GramProblem | None]) -> tuple[NDArray, NDArray, NDArray]:
+    """Return the moments A'A (k, p, p), A'b (k, p) and |b|^2 (k,) of k problems."""
+    stacks = _stacked(problems, "matrix"), _stacked(problems, "cross")
+    return *stacks, _stacked(problems, "target_norm2")
+
+
+def _stacked(parts: Sequence[object], name: str) -> NDArray:
+    """Return an attribute of all parts, stacked."""
+    return np.array([getattr(part, name) for part in parts])

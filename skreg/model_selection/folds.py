@@ -31,6 +31,7 @@ from ..problem.protocol import Matrix
 MOMENTS_SIDE = 2000  # features up to which p x p moments are worth forming
 MOMENTS_BYTES = 2**28  # that the moments of all folds may take
 CONSTANT = 1e-13  # of the mean square: a smaller variance is the rounding of a constant
+DIGITS = 1e-6  # of the target's variance: errors below it lose digits in moments, not on rows
 FEW_COLUMNS = 0.1  # share of features in use up to which their columns are worth a copy
 
 
@@ -138,15 +139,10 @@ class FoldProblem:
     fold: Fold | None = None
     data: Data | None = None
 
-    @property
-    def shift(self) -> tuple[NDArray, NDArray]:
-        """The means of X (p,) and y (...) on the test rows, about those of the training rows."""
-        assert self.train is not None
+    def resolves(self, errors: NDArray) -> bool:
+        """Return whether squared errors (m, ...) from the moments have kept their digits."""
         assert self.test is not None
-        mean, target_mean = self.test.mean, self.test.target_mean
-        if self.train.fit_intercept:
-            return mean - self.train.mean, target_mean - self.train.target_mean
-        return mean, target_mean
+        return self.data is None or bool(errors.min() > DIGITS * np.max(self.test.target_norm2))
 
     def on_rows(self) -> RowDesign:
         """Return the problem of a copy of the training rows."""

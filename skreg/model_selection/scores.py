@@ -33,7 +33,7 @@ from ..problem.design import RowDesign
 from ..problem.protocol import Problem
 from .callbacks import FoldProgress
 from .choosing import fold_statistics
-from .fold_tables import DIGITS, FoldTables
+from .fold_tables import FoldScore, FoldTables
 from .folds import Data, FoldProblem
 from .leave_one_out import left_out, left_out_errors
 from .path_problem import PathProblem, PathSolution
@@ -114,7 +114,7 @@ class FoldScores:
     def score(self, values: NDArray, progress: FoldProgress | None = None) -> Scores:
         """Score the values (m,) on each of the folds; without `progress` only roughly."""
         tol = self.path.settings.tol if progress else max(self.path.settings.tol, ROUGHLY)
-        done: list[tuple[NDArray, float] | None] = [None] * len(self.folds)
+        done: list[FoldScore | None] = [None] * len(self.folds)
         if self.at_once is not None and values[-1] > 0:
             self.at_once.follow(float(values.min()))
             if self.scorer is None:
@@ -122,12 +122,14 @@ class FoldScores:
         with warnings.catch_warnings(), progress.folds() if progress else nullcontext():
             # Coordinate descent silences this itself, but filters are not the threads' own.
             warnings.filterwarnings("ignore", "Objective did not converge", ConvergenceWarning)
-            numbers = range(len(self.folds))
             if effective_n_jobs(self.n_jobs) == 1:
-                found = [self._score_fold(k, values, tol, progress, done[k]) for k in numbers]
+                found = []
+                for k, known in enumerate(done):
+                    found.append(self._score_fold(k, values, tol, progress, known))
             else:
                 found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-                    delayed(self._score_fold)(k, values, tol, progress, done[k]) for k in numbers
+                    delayed(self._score_fold)(k, values, tol, progress, known)
+                    for k, known in enumerate(done)
                 )
         errors, scores, gaps = zip(*found, strict=True)
         mse_path = np.array(errors).T
@@ -145,20 +147,20 @@ class FoldScores:
         values: NDArray,
         tol: float,
         progress: FoldProgress | None,
-        done: tuple[NDArray, float] | None,
+        known: FoldScore | None,
     ) -> tuple[NDArray, list[float], float]:
         """Return the errors (m,) of the values (m,) on fold number k, the user's scores, the gap.
 
-        `done` are errors and gap where they are known.
+        Errors and gap may be `known`.
         """
         fold = self.folds[k]
         errors, gap = [], 0.0
         scores: list[float] = []
         with progress.fold(k) if progress else nullcontext():
-            if done is not None:
-                return done[0], scores, done[1]
+            if known is not None:
+                return known[0], scores, known[1]
             path = self.tables[k] if self.tables else self.path.of_fold(fold.on_rows())
-            path = copy(path)
+            path = copy(path)  # another call may have another tolerance
             path.settings = replace(path.settings, tol=tol)
             on_rows = None
             if fold.train is not None and fold.data is not None:
@@ -176,10 +178,13 @@ class FoldScores:
 
 def _errors(fold: FoldProblem, problem: Problem, coefs: NDArray) -> NDArray:
     """Return the mean squared errors (m,) on the test rows of coefs (m, ..., p)."""
-    if fold.test is not None:
-        mean, target_mean = fold.shift
-        errors = fold.test.evaluate(coefs)[1] + np.square(target_mean - coefs @ mean)
-        if fold.data is None or np.min(errors) > DIGITS * np.max(fold.test.target_norm2):
+    train, held_out = fold.train, fold.test
+    if train is not None and held_out is not None:
+        mean, target_mean = held_out.mean, held_out.target_mean
+        if train.fit_intercept:
+            mean, target_mean = mean - train.mean, target_mean - train.target_mean
+        errors = held_out.evaluate(coefs)[1] + np.square(target_mean - coefs @ mean)
+        if fold.resolves(errors):
             return errors.reshape(len(errors), -1).mean(axis=1)
     assert fold.data is not None
     assert fold.fold is not None

@@ -77,8 +77,8 @@ class BaseSearch(LinearPredictor):
 
     def _finish(self, search: Search, scores: Scores, score: Callable[..., Scores]) -> None:
         """Choose, fit the model at the chosen value, and warn of what the user should know."""
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            if name not in ("n_features_in_", "feature_names_in_"):
+        for name in list(vars(self)):
+            if name.endswith("_") and name not in ("n_features_in_", "feature_names_in_"):
                 delattr(self, name)  # not every fit sets the same attributes
         index = self._choose(search, scores)
         gap = self._refit(search, index)

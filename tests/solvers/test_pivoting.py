@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import lars_path
 
 from skreg.solvers.piecewise import Path
-from skreg.solvers.pivoting import lasso_path, minimiser
+from skreg.solvers.pivoting import LassoPaths, lasso_path, minimiser
 
 
 def moments(kind, seed=0):
@@ -123,3 +123,61 @@ def test_positive_coefficients_are_the_same_in_any_units_of_the_columns(kind):
     other, _ = minimiser(G * np.outer(units, units), units * c, units * l1, True)
     assert np.count_nonzero(w) > 2
     assert_allclose(units * other, w, rtol=1e-6, atol=1e-12)
+
+
+def several(positive):
+    """Return stacks G (4, 12, 12), c (4, 12) and v (4, 12) of problems of different lengths."""
+    found = [moments(kind, seed)[:2] for seed, kind in enumerate(["ordinary", "correlated"] * 2)]
+    G, c = (np.array(part) for part in zip(*found, strict=True))
+    v = np.ones_like(c)
+    v[1, 3], v[2, 0] = np.inf, 1.0 if positive else 0.0
+    return G, c, v
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_paths_side_by_side_are_those_of_each_problem_however_often_they_stop(positive):
+    G, c, v = several(positive)
+    together = LassoPaths(G, c, v, positive)
+    for end in (0.5, 0.5, 0.1, 1e-3):
+        together.follow(end)
+    strengths = np.geomspace(2.0, 1e-3, 40)
+    for i in range(len(G)):
+        alone = lasso_path(G[i], c[i], v[i], 1e-3, positive)
+        path = together.path(i, 1e-3)
+        assert_allclose(path.at(strengths), alone.at(strengths), atol=1e-12)
+        assert_allclose(path.knots, alone.knots, rtol=1e-10)
+        assert_array_equal(path.features, alone.features)
+        assert together.path(i, 1e-4) is None  # it has not come so far
+
+
+@pytest.mark.parametrize("t", [1.0, 0.05])
+def test_features_that_join_later_take_part_as_if_they_had_been_there(t):
+    G, c, _, _ = moments("correlated", seed=3)
+    whole = LassoPaths(G[None], c[None], np.ones((1, 12)), False)
+    whole.follow(t)
+    active = whole.coefs()[0] != 0
+    assert 0 < active.sum() < 12
+    first, rest = np.flatnonzero(active), np.flatnonzero(~active)
+    order = np.append(first, rest)
+    few = LassoPaths(G[np.ix_(first, first)][None], c[None, first], np.ones((1, len(first))), False)
+    few.follow(t)
+    correlations = c - G[:, first] @ few.coefs()[0]
+    columns = G[np.ix_(order, rest)][None]
+    more = few.joined(columns, correlations[None, rest], np.ones((1, len(rest))))
+    for end in (t / 2, 1e-3):
+        whole.follow(end)
+        more.follow(end)
+        assert_allclose(more.coefs()[0], whole.coefs()[0, order], atol=1e-10)
+    assert few.t == t  # the paths that they have joined are where they were
+    assert few.path(0, t).coefs.shape[1] == len(first)
+
+
+def test_correlations_of_the_data_correct_what_a_disturbed_gram_matrix_gives():
+    G, c, _, _ = moments("ordinary", seed=4)
+    noise = 1e-5 * np.random.default_rng(0).standard_normal(G.shape)
+    paths = LassoPaths((G + noise + noise.T)[None], c[None], np.ones((1, 12)), False)
+    paths.follow(0.05)
+    before = violation(G, c, paths.coefs()[0], 0.05 * np.ones(12))
+    paths.refine((c - G @ paths.coefs()[0])[None])
+    assert before > 1e-6
+    assert violation(G, c, paths.coefs()[0], 0.05 * np.ones(12)) < 1e-3 * before
