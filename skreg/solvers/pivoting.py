@@ -169,7 +169,7 @@ class LassoPaths:
 
     def coefs(self) -> NDArray:
         """Return the coefficients (k, p) here."""
-        return self._y * self._active
+        return self._y * self._active + 0.0  # a plain zero of -0, which a negative y leaves
 
     def refine(self, correlations: NDArray) -> None:
         """Correct what rounding has done to the values, by the correlations (k, p) of the data.
@@ -229,7 +229,7 @@ class LassoPaths:
                 step[i], self._next[i], self.t[i] = t - end, NONE, end
         self._y -= step * self._d
         self.knots.append(self.t.copy())
-        self._coefs.append(self._y * self._active)
+        self._coefs.append(self.coefs())
         self._events.append([NONE] * len(first))
         return left
 
@@ -249,7 +249,7 @@ class LassoPaths:
         events = events[steps]
         return Path(
             np.array(self.knots)[steps, i],
-            coefs + 0.0,  # a plain zero of -0, which is what y * active has for a negative y
+            coefs,
             np.where(events == NONE, p, events),
             np.arange(p),
         )
