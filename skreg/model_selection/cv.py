@@ -32,14 +32,15 @@ from ..problem.validation import OVERFLOW
 from ..solvers.table import LARGE_SIDE
 from .callbacks import CallbackSupportMixin, FoldProgress, NoContext
 from .choosing import SELECTIONS
+from .criteria import by_gcv
 from .cv_moments import checked_moments, folds_of_partitions
 from .folds import (
-    MOMENTS_SIDE,
     Data,
     Fold,
     FoldProblem,
     checked_folds,
     fold_problems,
+    reduced,
     without_each,
 )
 from .path_problem import PathProblem
@@ -200,8 +201,8 @@ class BaseCV(CallbackSupportMixin, BaseSearch):
         raise NotImplementedError
 
     def _by_criterion(self, search: Search, design: RowDesign) -> Scores:
-        """Return the scores of the values by `criterion`."""
-        raise NotImplementedError
+        """Return the scores of the values by `criterion`, which is "gcv" for quadratic ones."""
+        return by_gcv(search.path, design, search.values)
 
     @property
     def _leaves_one_out(self) -> bool:
@@ -254,12 +255,7 @@ class BaseCV(CallbackSupportMixin, BaseSearch):
         model, design = self._model(), data.whole
         folds = self._folds(data, routed["splitter"])
         problems, whole = fold_problems(folds, data) if folds else ([], None)
-        if whole is not None:
-            problem: Problem = whole
-        elif design.n_features <= min(design.shape[0], MOMENTS_SIDE):
-            problem = design.moments()
-        else:
-            problem = design
+        problem: Problem = reduced(design) if whole is None else whole
         if not np.all(np.isfinite(problem.column_norms2)):
             raise ValueError(OVERFLOW)
         path = PathProblem(model, problem)

@@ -8,10 +8,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from ..linear.base import STRENGTH
 from ..linear.dropout import DropoutRegressor
-from ..problem.design import RowDesign
-from .criteria import by_gcv
-from .cv import CV_CONSTRAINTS, GRID, BaseCV, Search
-from .scores import Scores
+from .cv import CV_CONSTRAINTS, GRID, BaseCV
 
 
 class DropoutRegressorCV(BaseCV):
@@ -208,6 +205,3 @@ class DropoutRegressorCV(BaseCV):
     @property
     def _is_quadratic(self) -> bool:
         return self.l1_lambda == 0 and not self.positive
-
-    def _by_criterion(self, search: Search, design: RowDesign) -> Scores:
-        return by_gcv(search.path, design, search.values)

@@ -35,6 +35,12 @@ DIGITS = 1e-6  # of the target's variance: errors below it lose digits in moment
 FEW_COLUMNS = 0.1  # share of features in use up to which their columns are worth a copy
 
 
+def reduced(design: RowDesign) -> RowDesign | GramProblem:
+    """Return the moments of a table, or the design where they are not worth forming."""
+    n, p = design.shape
+    return design.moments() if p <= min(n, MOMENTS_SIDE) else design
+
+
 @dataclass(frozen=True)
 class Data:
     """X (n, p), y (n,) or (n, targets) and weights (n,) or None as given, and their problem."""

@@ -7,10 +7,7 @@ from typing import ClassVar
 from sklearn.utils._param_validation import StrOptions
 
 from ..linear.l2 import L2Regressor
-from ..problem.design import RowDesign
-from .criteria import by_gcv
-from .cv import CV_CONSTRAINTS, GRID, BaseCV, Search
-from .scores import Scores
+from .cv import CV_CONSTRAINTS, GRID, BaseCV
 
 
 class L2RegressorCV(BaseCV):
@@ -189,6 +186,3 @@ class L2RegressorCV(BaseCV):
     @property
     def _is_quadratic(self) -> bool:
         return not self.positive
-
-    def _by_criterion(self, search: Search, design: RowDesign) -> Scores:
-        return by_gcv(search.path, design, search.values)

@@ -22,7 +22,7 @@ from ..problem.validation import as_floats
 from ..solvers import table
 from ..solvers.piecewise import Path
 from . import grids
-from .folds import MOMENTS_SIDE
+from .folds import reduced
 from .path_problem import PathProblem, PathSolution
 
 
@@ -299,8 +299,7 @@ def regularization_path(
     X, y, weights = model._check_data(X, y, sample_weight)
     design = RowDesign.from_data(X, y, weights, model.fit_intercept)
     takes_moments = model.solver == "auto" or not table.SOLVERS[model.solver].rows
-    reduces = takes_moments and design.n_features <= min(design.shape[0], MOMENTS_SIDE)
-    problem = PathProblem(model, design.moments() if reduces else design)
+    problem = PathProblem(model, reduced(design) if takes_moments else design)
     rows = problem.posed_on(design)
     if model.solver != "auto":
         table.check(model.solver, design, rows.unit)

@@ -36,7 +36,7 @@ from . import grids
 # Rows or columns up to which one exact path beats a working set for each strength. A hundred of
 # them on 800 x 4000 take 1.8 s and 12 s, on 5000 x 1000 1.3 s either way.
 EXACT_SIDE = 1000
-FEW_PENALTIES = 8  # at values that folds ask for again: those of a chunk of the grid, and the least
+FEW_PENALTIES = 8  # that are held, since each fold asks for those of the same chunks of the grid
 CACHE_BYTES = 2**18  # of coefficients whose gaps are taken at a time
 MANY_COEFS = 2**20  # of all strengths, more than which are not held if they can be found again
 ROWS_BYTES = 2**28  # that a dense copy of the columns may take for it

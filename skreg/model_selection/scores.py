@@ -115,11 +115,11 @@ class FoldScores:
         """Score the values (m,) on each of the folds; without `progress` only roughly."""
         tol = self.path.settings.tol if progress else max(self.path.settings.tol, ROUGHLY)
         done: list[FoldScore | None] = [None] * len(self.folds)
-        if self.at_once is not None and values[-1] > 0:
-            self.at_once.follow(float(values.min()))
-            if self.scorer is None:
-                done = self.at_once.scores(values, tol)
         with warnings.catch_warnings(), progress.folds() if progress else nullcontext():
+            if self.at_once is not None and values[-1] > 0:
+                self.at_once.follow(float(values.min()))
+                if self.scorer is None:
+                    done = self.at_once.scores(values, tol)
             # Coordinate descent silences this itself, but filters are not the threads' own.
             warnings.filterwarnings("ignore", "Objective did not converge", ConvergenceWarning)
             if effective_n_jobs(self.n_jobs) == 1:
@@ -162,13 +162,16 @@ class FoldScores:
             path = self.tables[k] if self.tables else self.path.of_fold(fold.on_rows())
             path = copy(path)  # another call may have another tolerance
             path.settings = replace(path.settings, tol=tol)
-            on_rows = None
-            if fold.train is not None and fold.data is not None:
-                on_rows = lambda: path.posed_on(fold.on_rows())  # noqa: E731
+            has_others = fold.train is not None and fold.data is not None
+
+            def on_rows() -> PathProblem:
+                """Return the problem on the rows that the moments are of."""
+                return path.posed_on(fold.on_rows())
+
             step = max(1, CHUNK_BYTES // (8 * int(np.prod(path.problem.coef_shape))))
             for start in range(0, len(values), step):
                 some = values[start : start + step]
-                found = path.trace(some, on_rows)
+                found = path.trace(some, on_rows if has_others else None)
                 gap = max(gap, found.relative_gap(path.problem.target_norm2))
                 errors.append(_errors(fold, path.problem, found.coefs))
                 if self.scorer is not None:
