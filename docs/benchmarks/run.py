@@ -93,7 +93,7 @@ def run_tables(arguments):
     suffix = ("-wide" if arguments.wide else "") + (
         "" if arguments.threads == 1 else f"-{arguments.threads}threads"
     )
-    (HERE / f"tables{suffix}.md").write_text(tables.report(rows, circumstances))
+    (HERE / f"tables{suffix}.md").write_text(tables.report(rows, circumstances, arguments.wide))
 
 
 def run_large(arguments):

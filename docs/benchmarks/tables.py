@@ -146,12 +146,12 @@ def _line(name, what, times, gap):
     return f"| {name} | {what} | {1e3 * ours:.3g} | {theirs} | {own} | {gap:.0e} |"
 
 
-def report(rows, circumstances):
+def report(rows, circumstances, wide):
     """Return the page: the rows, and the geometric means of the fastest peer over ours."""
     lines = [
-        "# Ordinary tables",
+        "# Wide tables" if wide else "# Ordinary tables",
         "",
-        f"Made by `python docs/benchmarks/run.py tables`. {circumstances}",
+        f"Made by `python docs/benchmarks/run.py tables{' --wide' if wide else ''}`. {circumstances}",
         "",
         *__doc__.strip().splitlines()[2:],
         "",

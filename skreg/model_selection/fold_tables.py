@@ -19,7 +19,7 @@ from .._objective import Penalty
 from ..problem.gram import GramProblem, residual_moments
 from ..solvers.pivoting import LassoPaths
 from .folds import FoldProblem
-from .path_problem import CACHE_BYTES, PathProblem
+from .path_problem import CACHE_BYTES, PathProblem, PathSolution
 
 TABLEAUX_BYTES = 2**27  # that the tableaux of paths followed side by side may take
 
@@ -48,7 +48,7 @@ class FoldTables:
         G, diagonal = matrix.copy(), np.arange(matrix.shape[1])
         G[:, diagonal, diagonal] += np.where(np.isfinite(ridge), ridge, 0.0)
         self.paths = LassoPaths(G, cross, self.l1, self.positive)
-        self.matrix, self.cross, self.ridge = matrix[1:], cross[1:, None], ridge[1:, None]
+        self.matrix, self.cross, self.ridge = matrix, cross[:, None], ridge[:, None]
         self.tests = _moments(tests)
         self.mean, self.target_mean = _stacked(tests, "mean"), _stacked(tests, "target_mean")
         if whole.fit_intercept:
@@ -78,28 +78,34 @@ class FoldTables:
     def scores(self, values: NDArray, tol: float) -> list[FoldScore | None]:
         """Return the scores of the folds at values (m,), None where a gap is above `tol`."""
         found: list[FoldScore | None] = [None] * len(self.folds)
-        coefs = np.zeros((len(found), len(values), self.l1.shape[1]))
-        for row, each in zip(coefs, self.problems[1:], strict=True):
+        coefs = np.zeros((len(self.l1), len(values), self.l1.shape[1]))
+        n_kinks = []
+        for row, each in zip(coefs, self.problems, strict=True):
             if each.paths is None or each.unit.free.any():
                 return found
             row[:] = each.paths[0].at(values)
-        gaps, errors = self._relative_gaps(values, coefs).max(axis=1), self._errors(coefs)
-        for k, gap in enumerate(gaps.tolist()):
+            n_kinks.append(np.searchsorted(-each.paths[0].knots, -values))
+        gaps, errors = self._gaps(values, coefs), self._errors(coefs[1:])
+        largest = gaps.max(axis=1) / np.maximum(0.5 * self.norm2, np.finfo(float).tiny)
+        if largest[0] <= self.problems[0].settings.tol:
+            names, alone = ["pivoting"] * len(values), np.zeros(len(values), dtype=bool)
+            solution = PathSolution(coefs[0], gaps[0], n_kinks[0], names, alone)
+            self.problems[0].solved = values, solution
+        for k, gap in enumerate(largest[1:].tolist()):
             if gap <= tol and self.folds[k].resolves(errors[k]):
                 found[k] = errors[k], gap
         return found
 
-    def _relative_gaps(self, values: NDArray, coefs: NDArray) -> NDArray:
-        """Return the gaps (k, m) at values (m,) of the folds' coefs (k, m, p)."""
-        norm2, l1 = self.norm2[1:, None], self.l1[1:, None]
+    def _gaps(self, values: NDArray, coefs: NDArray) -> NDArray:
+        """Return the gaps (k + 1, m) at values (m,) of all rows' and the folds' coefs."""
         gaps = np.empty(coefs.shape[:2])
-        step = max(1, CACHE_BYTES // (8 * l1.size))
+        step = max(1, CACHE_BYTES // (8 * self.l1.size))
         for start in range(0, len(values), step):
             some = slice(start, start + step)
-            penalty = Penalty(values[some, None] * l1, self.ridge, self.positive)
-            terms = residual_moments(self.matrix, self.cross, norm2, coefs[:, some])
+            penalty = Penalty(values[some, None] * self.l1[:, None], self.ridge, self.positive)
+            terms = residual_moments(self.matrix, self.cross, self.norm2[:, None], coefs[:, some])
             gaps[:, some] = penalty.dual_gap(coefs[:, some], *terms)
-        return gaps / np.maximum(0.5 * norm2, np.finfo(float).tiny)
+        return gaps
 
     def _errors(self, coefs: NDArray) -> NDArray:
         """Return the mean squared errors (k, m) of coefs (k, m, p) on the test rows."""
