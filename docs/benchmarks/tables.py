@@ -148,10 +148,11 @@ def _line(name, what, times, gap):
 
 def report(rows, circumstances, wide):
     """Return the page: the rows, and the geometric means of the fastest peer over ours."""
+    command = "python docs/benchmarks/run.py tables" + (" --wide" if wide else "")
     lines = [
         "# Wide tables" if wide else "# Ordinary tables",
         "",
-        f"Made by `python docs/benchmarks/run.py tables{' --wide' if wide else ''}`. {circumstances}",
+        f"Made by `{command}`. {circumstances}",
         "",
         *__doc__.strip().splitlines()[2:],
         "",
