@@ -4,7 +4,8 @@ On a table of moments a step of a path takes a few microseconds, less than the c
 ask for it. So the moments of all folds are stacked: their paths are followed side by side
 (`solvers/pivoting.py`), and the duality gaps and the errors at all values are products of stacked
 matrices. A fold whose gap is above the tolerance, or whose errors are too small for moments, is
-left to `scores.py`, which takes one fold at a time.
+left to `scores.py`, which takes one fold at a time; so are all of them where a feature has no
+penalty, where a path does not end, and where the coefficients would take too much memory.
 """
 
 from __future__ import annotations
@@ -21,28 +22,26 @@ from ..solvers.pivoting import LassoPaths
 from .folds import FoldProblem
 from .path_problem import CACHE_BYTES, PathProblem, PathSolution
 
-TABLEAUX_BYTES = 2**27  # that the tableaux of paths followed side by side may take
+TABLEAUX_BYTES = 2**26  # that the tableaux of paths followed side by side may take
+COEFS_BYTES = 2**26  # that the coefficients of all folds and values may take
 
 FoldScore: TypeAlias = tuple[NDArray, float]
 """The mean squared errors (m,) of one fold, and the largest relative gap of its fits."""
 
 
 class FoldTables:
-    """The paths of k folds, and the scores of the folds.
+    """The paths of all rows and of k folds, and the scores of the folds.
 
-    `problems` are those of the moments `whole` of all rows, and of each fold's training rows.
+    `problems` are those of the moments `whole` of all rows and, after it, of each fold's training
+    rows. So are the stacks (k + 1, ...) of moments and weights; those of test rows are (k, ...).
     """
 
     def __init__(
         self, problems: Sequence[PathProblem], whole: GramProblem, folds: Sequence[FoldProblem]
     ) -> None:
         self.problems, self.folds, self.positive = problems, folds, problems[0].unit.positive
-        trains, tests, units = [], [], []
-        for fold in folds:
-            trains.append(fold.train)
-            tests.append(fold.test)
-        for each in problems:
-            units.append(each.unit)
+        trains, tests = [fold.train for fold in folds], [fold.test for fold in folds]
+        units = [each.unit for each in problems]
         matrix, cross, self.norm2 = _moments([whole, *trains])
         self.l1, ridge = _stacked(units, "l1"), _stacked(units, "ridge")
         G, diagonal = matrix.copy(), np.arange(matrix.shape[1])
@@ -71,26 +70,26 @@ class FoldTables:
     def follow(self, end: float) -> None:
         """Follow all paths down to the strength `end`, and hand them to the problems."""
         self.paths.follow(end)
-        for i, each in enumerate(self.problems):
-            path = self.paths.path(i, end)
+        for each, path in zip(self.problems, self.paths.paths(end), strict=True):
             each.paths = None if path is None else [path]
 
     def scores(self, values: NDArray, tol: float) -> list[FoldScore | None]:
         """Return the scores of the folds at values (m,), None where a gap is above `tol`."""
         found: list[FoldScore | None] = [None] * len(self.folds)
+        if 8 * self.l1.size * len(values) > COEFS_BYTES:
+            return found
         coefs = np.zeros((len(self.l1), len(values), self.l1.shape[1]))
-        n_kinks = []
         for row, each in zip(coefs, self.problems, strict=True):
             if each.paths is None or each.unit.free.any():
                 return found
             row[:] = each.paths[0].at(values)
-            n_kinks.append(np.searchsorted(-each.paths[0].knots, -values))
         gaps, errors = self._gaps(values, coefs), self._errors(coefs[1:])
         largest = gaps.max(axis=1) / np.maximum(0.5 * self.norm2, np.finfo(float).tiny)
-        if largest[0] <= self.problems[0].settings.tol:
+        whole = self.problems[0]
+        if whole.paths is not None and largest[0] <= whole.settings.tol:
+            n_iters = np.maximum(np.searchsorted(-whole.paths[0].knots, -values), 1)
             names, alone = ["pivoting"] * len(values), np.zeros(len(values), dtype=bool)
-            solution = PathSolution(coefs[0], gaps[0], n_kinks[0], names, alone)
-            self.problems[0].solved = values, solution
+            whole.solved = values, PathSolution(coefs[0], gaps[0], n_iters, names, alone)
         for k, gap in enumerate(largest[1:].tolist()):
             if gap <= tol and self.folds[k].resolves(errors[k]):
                 found[k] = errors[k], gap

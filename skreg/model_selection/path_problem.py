@@ -337,7 +337,7 @@ class PathProblem:
 
     @property
     def follows_table(self) -> bool:
-        """Whether there are exact paths, of a Gram matrix."""
+        """Whether there are exact paths, in a tableau of all features (`pivoting.py`)."""
         n, p = self.problem.shape
         n_kept = p - int(self.unit.excluded.sum())
         return n >= p and n_kept <= PIVOTING_SIDE and self.has_exact_paths
@@ -351,7 +351,7 @@ class PathProblem:
         positive = ts[ts > 0]
         if not len(positive) or not self.has_exact_paths:
             return None
-        if self.paths is None or self.paths[0].knots[-1] > positive.min():
+        if self.paths is None or max(p.knots[-1] for p in self.paths) > positive.min():
             self.paths = self.exact_paths(float(positive.min()))
         if self.paths is None:
             return None

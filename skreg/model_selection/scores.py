@@ -160,7 +160,6 @@ class FoldScores:
             if known is not None:
                 return known[0], scores, known[1]
             path = self.tables[k] if self.tables else self.path.of_fold(fold.on_rows())
-            path = copy(path)  # another call may have another tolerance
             path.settings = replace(path.settings, tol=tol)
             has_others = fold.train is not None and fold.data is not None
 

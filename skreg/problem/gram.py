@@ -102,7 +102,11 @@ class GramProblem:
 def residual_moments(
     matrix: NDArray, cross: NDArray, target_norm2: NDArray, w: NDArray
 ) -> tuple[NDArray, NDArray]:
-    """Return A'(b - A w) (..., p) and |b - A w|^2 (...) from the moments (..., p, p) of A and b."""
+    """Return A'(b - A w) (..., p) and |b - A w|^2 (...) for w (..., p), from moments.
+
+    Those of one problem are A'A (p, p), A'b (..., p) and |b|^2 (...); those of a stack of k, for
+    w (k, m, p), are (k, p, p), (k, 1, p) and (k, 1).
+    """
     correlation = cross - w @ matrix
     explained = np.sum(w * (cross + correlation), axis=-1)
     return correlation, np.maximum(target_norm2 - explained, 0.0)

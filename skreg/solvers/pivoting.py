@@ -82,7 +82,7 @@ def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -
     """Return the path for G (p, p), c (p,), v (p,) down to t = `end`; None if it does not end."""
     paths = LassoPaths(G[None], c[None], v[None], positive)
     paths.follow(float(end))
-    return paths.path(0, end)
+    return paths.paths(end)[0]
 
 
 class LassoPaths:
@@ -128,12 +128,12 @@ class LassoPaths:
         k, p = self._v.shape
         shares = np.zeros((k, 2, p))
         np.divide(self._side * self._y[:, None], self._bound, where=self._bound > 0, out=shares)
-        self.t = shares.max(axis=(1, 2), initial=0.0)
+        self.t = shares.max(axis=(1, 2), initial=0.0) + 0.0
         self._next: list[int] = [NONE] * k
         if p:
             self._next = shares.reshape(k, 2 * p).argmax(axis=1).tolist()
         self.knots, self._coefs = [self.t.copy()], [self.coefs()]
-        self._events = [[NONE] * k]
+        self._events = [np.full(k, NONE)]
 
     def joined(self, columns: NDArray, values: NDArray, v: NDArray) -> LassoPaths:
         """Return a copy in which m more features n take part, none of them active.
@@ -141,6 +141,9 @@ class LassoPaths:
         Their columns of G (k, p + m, m), correlations here (k, m) and weights (k, m) are given. The
         new columns of the tableau are M_Jn = G_JJ^-1 G_Jn, M_Nn = G_Nn - M_NJ G_Jn, and M_nn
         likewise.
+
+        The steps so far are shared: the next step of either is not theirs, since no kink is met
+        here.
         """
         k, p = self._v.shape
         q = p + v.shape[1]
@@ -182,6 +185,7 @@ class LassoPaths:
         self._y[:] = np.where(self._active, self._y, correlations)
         self._y -= (M @ missed[:, :, None])[..., 0]
         self._d[:] = (M @ slopes[:, :, None])[..., 0]
+        self._coefs[-1] = self.coefs()
 
     def _slopes(self) -> NDArray:
         """Return what the correlations (k, p) of the active features are in units of t."""
@@ -230,29 +234,25 @@ class LassoPaths:
         self._y -= step * self._d
         self.knots.append(self.t.copy())
         self._coefs.append(self.coefs())
-        self._events.append([NONE] * len(first))
+        self._events.append(np.full(len(first), NONE))
         return left
 
-    def path(self, i: int, end: float) -> Path | None:
-        """Return path number i, as far as it has been followed; None if not to t = `end`."""
-        if self.t[i] > end:
-            return None
-        p, last = self._v.shape[1], len(self.knots) - 1
-        events = np.array(self._events)[:, i]
+    def paths(self, end: float) -> list[Path | None]:
+        """Return the paths as far as they have been followed, None for one not down to `end`."""
+        p, knots, events = self._v.shape[1], np.array(self.knots), np.array(self._events)
         is_kink = events != NONE
-        is_kink[[0, last]] = True
-        steps = np.flatnonzero(is_kink)
-        coefs = np.zeros((len(steps), p))
-        for row, k in zip(coefs, steps.tolist(), strict=True):
-            known = self._coefs[k][i]  # of the features that had joined
-            row[: len(known)] = known
-        events = events[steps]
-        return Path(
-            np.array(self.knots)[steps, i],
-            coefs,
-            np.where(events == NONE, p, events),
-            np.arange(p),
-        )
+        is_kink[[0, -1]] = True
+        events = np.where(events == NONE, p, events)
+        found: list[Path | None] = []
+        for i, t in enumerate(self.t.tolist()):
+            steps = np.flatnonzero(is_kink[:, i])
+            coefs = np.zeros((len(steps), p))
+            for row, k in zip(coefs, steps.tolist(), strict=True):
+                known = self._coefs[k][i]  # of the features that had joined
+                row[: len(known)] = known
+            path = Path(knots[steps, i], coefs, events[steps, i], np.arange(p))
+            found.append(path if t <= end else None)
+        return found
 
 
 @dataclass

@@ -21,18 +21,22 @@ from .pivoting import LassoPaths
 
 # Ratio of t between two looks, their number, and the share of its bound at which a feature is near.
 STRETCH, LOOKS, NEAR = 0.6, 32, 0.9
+MOST = 30  # features that join at a look; those with one common factor are near all at once
 BEYOND = 1e-9  # of its bound: a correlation that exceeds it by less does so by rounding
 
 
 class NearPath:
     """The path of a problem with a single target, as far as it has been followed.
 
-    `v` (p,) is inf where a feature is excluded; `features` (k,) are those that are followed.
+    `v` (p,) is inf where a feature is excluded, and 0 in its place here; `features` (k,) are those
+    that are followed.
     """
 
     def __init__(self, problem: Problem, v: NDArray, ridge: NDArray, positive: bool) -> None:
-        self.problem, self.v, self.ridge, self.positive = problem, v, ridge, positive
-        self.features = np.flatnonzero((v == 0) & ~problem.constant)
+        self.problem, self.ridge, self.positive = problem, ridge, positive
+        self.excluded = problem.constant | np.isinf(v)
+        self.v = v = np.where(self.excluded, 0.0, v)
+        self.features = np.flatnonzero((v == 0) & ~self.excluded)
         gram = add_to_diagonal(problem.gram(self.features), ridge[self.features])
         cross = problem.cross[self.features]
         self.paths = LassoPaths(gram[None], cross[None], v[self.features][None], positive)
@@ -67,7 +71,7 @@ class NearPath:
 
     def path(self) -> Path | None:
         """Return the path followed."""
-        path = self.paths.path(0, self.t)
+        path = self.paths.paths(self.t)[0]
         return None if path is None else path.among(self.features, len(self.v))
 
     def _pull(self) -> NDArray:
@@ -75,11 +79,14 @@ class NearPath:
         return self.correlation if self.positive else np.abs(self.correlation)
 
     def _beyond(self, t: float) -> NDArray:
-        """Return the features (m,) whose pull is at least that of their bounds at t, if new."""
+        """Return the features whose pull is at least their bound at t, the MOST (m,) if new."""
         pull = self._pull()
-        found = (pull >= t * self.v) & (pull > 0) & ~self.problem.constant
-        found[self.features] = False
-        return np.flatnonzero(found)
+        is_found = (pull >= t * self.v) & (pull > 0) & ~self.excluded
+        is_found[self.features] = False
+        found = np.flatnonzero(is_found)
+        if len(found) <= MOST:
+            return found
+        return found[np.argpartition(-pull[found] / self.v[found], MOST)[:MOST]]
 
     def _join(self, new: NDArray) -> None:
         """Let features (m,) join those that are followed, in a copy of these."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.datasets import load_diabetes
+from sklearn.linear_model import Lasso
 from sklearn.model_selection import ShuffleSplit
 
 from skreg import L1RegressorCV
@@ -46,3 +47,19 @@ def test_errors_that_moments_cannot_resolve_are_those_of_the_rows():
         w = np.linalg.lstsq(A, y[train], rcond=None)[0]
         expected = np.mean((y[test] - np.c_[X[test], np.ones(len(test))] @ w) ** 2)
         assert_allclose(model.mse_path_[-1, k], expected, rtol=1e-2)
+
+
+def test_the_null_model_takes_one_step():
+    assert L1RegressorCV([1e4, 1e3]).fit(X, Y).n_iter_ == 1
+
+
+def test_a_column_that_is_constant_in_one_fold():
+    Z = np.c_[X, np.r_[np.zeros(360), np.arange(82.0)]]  # the last fold alone has others
+    values = np.geomspace(2.0, 0.1, 8)
+    model = L1RegressorCV(values).fit(Z, Y)
+    train, test = np.arange(354), np.arange(354, 442)
+    expected = np.empty(len(values))
+    for k, value in enumerate(values):
+        fitted = Lasso(value, tol=1e-12).fit(X[train], Y[train])
+        expected[k] = np.mean((Y[test] - fitted.predict(X[test])) ** 2)
+    assert_allclose(model.mse_path_[:, -1], expected, rtol=1e-6)

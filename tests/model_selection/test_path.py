@@ -425,6 +425,38 @@ def test_a_path_knows_every_value(estimator, targets):
         assert [len(knots) > 0 for knots in path.knots] == [True] * targets
 
 
+def test_a_target_that_nothing_explains_does_not_hide_the_kinks_of_the_other():
+    X, y = regression(60, P)
+    both = np.c_[np.ones(60), y]
+    path = regularization_path(L1Regressor(), X, both, n_values=2, eps=0.5)
+    below = path.at(path.values[0] * np.array([0.4, 0.01]))
+    alone = regularization_path(L1Regressor(), X, y, values=below.values)
+    assert len(alone.knots) > 2
+    assert_allclose(below.knots[1], alone.knots)
+    assert not len(below.knots[0])
+
+
+@pytest.mark.filterwarnings("error")
+def test_many_columns_some_of_them_excluded_and_a_target_that_nothing_explains():
+    rng = np.random.default_rng(0)
+    v = np.r_[np.inf, np.ones(59)]
+    X = rng.standard_normal((20, 60))
+    assert not regularization_path(L1Regressor(penalty_weights=v), X, np.ones(20)).coefs.any()
+    coefs = regularization_path(L1Regressor(penalty_weights=v), X, X[:, 0] + X[:, 1]).coefs
+    assert coefs.any()
+    assert not coefs[:, 0].any()
+
+
+def test_columns_that_share_one_factor_are_near_their_bounds_all_at_once():
+    rng = np.random.default_rng(0)
+    X = 0.3 * rng.standard_normal((40, 300)) + rng.standard_normal((40, 1))
+    y = X[:, :3] @ [1.0, -2.0, 1.5] + 0.1 * rng.standard_normal(40)
+    path = regularization_path(L1Regressor(), X, y)
+    assert path.dual_gaps.max() <= 1e-10 * 0.5 * y.var()
+    theirs, _, _ = lars_path(X - X.mean(axis=0), y - y.mean(), method="lasso")
+    assert_allclose(path.knots[:20], theirs[:20], rtol=1e-7)
+
+
 def test_kinks_are_named_by_the_columns_of_x():
     X, y = regression(60, P)
     X[:, 3] = 1.0

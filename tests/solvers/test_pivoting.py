@@ -143,11 +143,11 @@ def test_paths_side_by_side_are_those_of_each_problem_however_often_they_stop(po
     strengths = np.geomspace(2.0, 1e-3, 40)
     for i in range(len(G)):
         alone = lasso_path(G[i], c[i], v[i], 1e-3, positive)
-        path = together.path(i, 1e-3)
+        path = together.paths(1e-3)[i]
         assert_allclose(path.at(strengths), alone.at(strengths), atol=1e-12)
         assert_allclose(path.knots, alone.knots, rtol=1e-10)
         assert_array_equal(path.features, alone.features)
-        assert together.path(i, 1e-4) is None  # it has not come so far
+        assert together.paths(1e-4)[i] is None  # it has not come so far
 
 
 @pytest.mark.parametrize("t", [1.0, 0.05])
@@ -169,7 +169,7 @@ def test_features_that_join_later_take_part_as_if_they_had_been_there(t):
         more.follow(end)
         assert_allclose(more.coefs()[0], whole.coefs()[0, order], atol=1e-10)
     assert few.t == t  # the paths that they have joined are where they were
-    assert few.path(0, t).coefs.shape[1] == len(first)
+    assert few.paths(t)[0].coefs.shape[1] == len(first)
 
 
 def test_correlations_of_the_data_correct_what_a_disturbed_gram_matrix_gives():
