@@ -88,6 +88,8 @@ def lasso_path(G: NDArray, c: NDArray, v: NDArray, end: float, positive: bool) -
 class LassoPaths:
     """The paths for G (k, p, p), c (k, p) and v (k, p), as far as they have been followed.
 
+    That is down to `t` (k,); `knots` holds the t (k,) of every step.
+
     The value y_j of a feature meets a bound where side_j y_j = t bound_j. A feature that is not
     active has two, for its correlation: the first with side 1, the second with -1. An active one
     has the first alone, where its coefficient falls to 0. Both are 0 for what never meets one.
