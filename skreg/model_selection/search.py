@@ -177,8 +177,10 @@ class BaseSearch(LinearPredictor):
         factors = 1.0 / BEYOND if at_bottom else BEYOND
         with np.errstate(over="ignore"):
             ts = parameter.strength(values[index]) * factors
-        beyond = parameter.value(ts[np.isfinite(ts)])[:, None]
-        losses = (score(value).loss for value in beyond)  # the second only if the first is no help
+        beyond = parameter.value(ts[np.isfinite(ts)])
+        # The paths of a table go on where they have ended; others begin again, once for both.
+        parts = beyond[:, None] if search.path.follows_table else [np.sort(beyond)[::-1]]
+        losses = (score(part).loss for part in parts)  # the second only if the first is no help
         if not any(
             is_better(scores.loss, scores.se, index, loss, scores.margin) for loss in losses
         ):
