@@ -21,7 +21,7 @@ from .pivoting import LassoPaths
 
 # Ratio of t between two looks, their number, and the share of its bound at which a feature is near.
 STRETCH, LOOKS, NEAR = 0.6, 32, 0.9
-MOST = 30  # features that join at a look; those with one common factor are near all at once
+FEWEST = 30  # features that may join at a look; those with one common factor are all near at once
 BEYOND = 1e-9  # of its bound: a correlation that exceeds it by less does so by rounding
 
 
@@ -79,14 +79,18 @@ class NearPath:
         return self.correlation if self.positive else np.abs(self.correlation)
 
     def _beyond(self, t: float) -> NDArray:
-        """Return the features whose pull is at least their bound at t, the MOST (m,) if new."""
+        """Return the features (m,) whose pull is at least their bound at t, if they are new.
+
+        Of many the strongest, as many as are active.
+        """
         pull = self._pull()
         is_found = (pull >= t * self.v) & (pull > 0) & ~self.excluded
         is_found[self.features] = False
         found = np.flatnonzero(is_found)
-        if len(found) <= MOST:
+        most = max(FEWEST, int(np.count_nonzero(self.paths.coefs())))
+        if len(found) <= most:
             return found
-        return found[np.argpartition(-pull[found] / self.v[found], MOST)[:MOST]]
+        return found[np.argpartition(-pull[found] / self.v[found], most)[:most]]
 
     def _join(self, new: NDArray) -> None:
         """Let features (m,) join those that are followed, in a copy of these."""
