@@ -89,7 +89,8 @@ class FoldTables:
         if whole.paths is not None and largest[0] <= whole.settings.tol:
             n_iters = np.maximum(np.searchsorted(-whole.paths[0].knots, -values), 1)
             names, alone = ["pivoting"] * len(values), np.zeros(len(values), dtype=bool)
-            whole.solved = values, PathSolution(coefs[0], gaps[0], n_iters, names, alone)
+            own = coefs[0].copy()  # which does not keep those of the folds in memory
+            whole.solved = values, PathSolution(own, gaps[0].copy(), n_iters, names, alone)
         for k, gap in enumerate(largest[1:].tolist()):
             if gap <= tol and self.folds[k].resolves(errors[k]):
                 found[k] = errors[k], gap

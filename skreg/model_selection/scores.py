@@ -98,7 +98,7 @@ class Scorer:
 
 
 class FoldScores:
-    """Scores by folds; the paths of tables are kept, to be followed further when more is asked."""
+    """Scores by folds; the paths of folds taken all at once go on when more is asked for."""
 
     def __init__(
         self,
