@@ -40,7 +40,6 @@ MISSING += ["#n/a", "#div/0!", "#value!", "#ref!", "#num!", "#name?", "#null!"] 
 HUGE = 1e100  # a number beyond this has no usable square and counts as missing
 ODD_SHARE = 0.05  # at most so many of the filled cells of a number column are something else
 RARE_SHARE, RARE_COUNT = 0.01, 5  # a level in fewer rows than either joins the other rare ones
-TOTAL_RTOL = 1e-3  # what rounded cells lack of their total at most
 MIN_ROWS = 10  # each of 5 test folds needs two rows for its R2
 
 
@@ -66,14 +65,9 @@ def read_table(
 
     kind, note, goal = read_column(cells[target], decimal)
     y = goal.dropna()
-    if has_total := kind == "number" and len(y) > MIN_ROWS and ends_in_total(y.to_numpy()):
-        cells = cells.drop(index=y.index[-1])
-        kind, note, goal = read_column(cells[target], decimal)
-        y = goal.dropna()
     if kind != "number":
         raise InputError(f"the target {target!r} is not a number that varies: {note}")
     said[target] = f"target    {note}" + "; these rows are left out" * (len(y) < len(goal))
-    said[target] += "; the last row is left out, a total" * has_total
     seen = {}
     for name, column in cells.loc[y.index].drop(columns=target).items():
         is_code = any(cell[:1] == "0" and cell[1:].isdigit() for cell in column.unique())
@@ -207,14 +201,6 @@ def read_levels(cells: pd.Series) -> tuple[str, str, pd.Series]:
     note = f"{len(counts)} levels: {', '.join(map(_short, counts.index[:3]))}"
     note += ", ..." * (len(counts) > 3) + f"; {len(rare)} rare ones joined" * (len(rare) > 1)
     return "category", note + _tally(cells[missing], "; taken as missing: "), levels
-
-
-def ends_in_total(y: np.ndarray) -> bool:
-    """Say whether the last of y (rows,) is the sum of the others, which may have been rounded."""
-    others, last = y[:-1], y[-1]
-    unit = next((10.0**-d for d in range(9) if np.allclose(y, y.round(d), 1e-12, 0)), 0.0)
-    slack = min(len(y) * unit / 2, TOTAL_RTOL * abs(last)) + 1e-9 * abs(last)
-    return bool(abs(last) > np.abs(others).max() and abs(others.sum() - last) <= slack)
 
 
 def _tally(cells: pd.Series, title: str = "") -> str:
