@@ -45,31 +45,30 @@ def add_to_diagonal(matrix: NDArray, values: NDArray | float) -> NDArray:
 
 @dataclass(eq=False)
 class Penalty:
-    """The weights `l1` (..., p) and `ridge` (..., p), both inf where a feature is excluded.
+    """The weights of the coefficients, and the limits of the correlations where they are zero.
 
-    Leading axes stand for several strengths at once. `excluded` (p,) masks the features whose
-    coefficient is fixed at zero, `free` those without penalty or constraint; `finite` are l1 and
-    ridge with zeros for the excluded features; `has_l1` and `has_ridge` say whether others have a
-    weight.
+    w_j = 0 is optimal if |A_j'r| is at most `limit` (..., p): the L1 weight, or inf for a feature
+    that is excluded. `l1` and `ridge` (..., p) are the weights, 0 for the excluded features, which
+    `excluded` masks; `free` masks those without penalty or constraint. Leading axes stand for
+    several strengths at once.
     """
 
-    l1: NDArray
+    limit: NDArray
     ridge: NDArray
     positive: bool = False
+    l1: NDArray = field(init=False)
     excluded: NDArray = field(init=False)
     free: NDArray = field(init=False)
-    finite: tuple[NDArray, NDArray] = field(init=False)
     has_l1: bool = field(init=False)
     has_ridge: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        self.excluded = np.isinf(self.l1)
-        self.free = (self.l1 == 0) & (self.ridge == 0) & (not self.positive)
-        self.finite = self.l1, self.ridge
+        self.free = (self.limit == 0) & (self.ridge == 0) & (not self.positive)
+        self.l1, self.excluded = self.limit, np.isinf(self.limit)
         if self.excluded.any():
-            kept = ~self.excluded
-            self.finite = np.where(kept, self.l1, 0.0), np.where(kept, self.ridge, 0.0)
-        self.has_l1, self.has_ridge = bool(self.finite[0].any()), bool(self.finite[1].any())
+            self.l1 = np.where(self.excluded, 0.0, self.l1)
+            self.ridge = np.where(self.excluded, 0.0, self.ridge)
+        self.has_l1, self.has_ridge = bool(self.l1.any()), bool(self.ridge.any())
 
     @classmethod
     def weighted(
@@ -92,15 +91,15 @@ class Penalty:
             l1, ridge = l1_lambda * v * units, l2_lambda * v * units**2 + dropout
         if not (np.isfinite(l1).all() and np.isfinite(ridge).all()):
             raise ValueError("The penalty overflows float64. Lower its strength or weights.")
-        penalty = cls(np.where(l1 < TINY, 0.0, l1), ridge, positive)
-        return penalty if finite.all() else penalty.exclude(~finite)
+        limit = np.where(l1 < TINY, 0.0, l1)
+        limit[~finite] = np.inf
+        return cls(limit, ridge, positive)
 
     def exclude(self, features: NDArray) -> Penalty:
         """Return the penalty with the mask `features` (p,) excluded as well."""
         if not features.any():
             return self
-        l1, ridge = np.where(features, np.inf, self.l1), np.where(features, np.inf, self.ridge)
-        return Penalty(l1, ridge, self.positive)
+        return Penalty(np.where(features, np.inf, self.limit), self.ridge, self.positive)
 
     def value(self, w: NDArray) -> NDArray:
         """Return the penalty (...) at w (..., p)."""
@@ -108,17 +107,15 @@ class Penalty:
 
     def prox(self, u: NDArray, step: NDArray) -> NDArray:
         """Return argmin_w sum_j (w_j - u_j)^2 / (2 step_j) + penalty(w) for u (..., p)."""
-        l1, ridge = self.finite
-        above = np.maximum(u - step * l1, 0.0)
-        shrunk = above if self.positive else above + np.minimum(u + step * l1, 0.0)
-        return np.where(self.excluded, 0.0, shrunk / (1.0 + step * ridge))
+        above = np.maximum(u - step * self.l1, 0.0)
+        shrunk = above if self.positive else above + np.minimum(u + step * self.l1, 0.0)
+        return np.where(self.excluded, 0.0, shrunk / (1.0 + step * self.ridge))
 
     def violation(self, w: NDArray, correlation: NDArray) -> NDArray:
         """Return by how much A'r (..., p) misses the conditions of optimality at w (..., p)."""
-        l1, ridge = self.finite
-        lower = np.where(w > 0, l1, -np.inf if self.positive else -l1)
-        upper = np.where(w < 0, -l1, l1)
-        slope = correlation - ridge * w
+        lower = np.where(w > 0, self.l1, -np.inf if self.positive else -self.l1)
+        upper = np.where(w < 0, -self.l1, self.l1)
+        slope = correlation - self.ridge * w
         return np.where(self.excluded, 0.0, slope - np.clip(slope, lower, upper))
 
     def directed(self, z: NDArray) -> NDArray:
@@ -127,7 +124,7 @@ class Penalty:
 
     def excess(self, correlation: NDArray) -> NDArray:
         """Return by how much A'r (..., p) exceeds what a zero coefficient allows."""
-        return self.directed(correlation) - self.l1
+        return self.directed(correlation) - self.limit
 
     def dual_gap(
         self,
@@ -150,24 +147,23 @@ class Penalty:
         if self.has_ridge and self.has_l1:
             # Where the ridge is tiny its conjugate is steep, and a smaller s may bound better:
             # that of the lasso with the rows sqrt(ridge) added to A.
-            augmented = correlation - self.finite[1] * w
+            augmented = correlation - self.ridge * w
             scale = self._dual_scale(augmented, (self.l1 > 0) | (self.ridge == 0))
             gap = np.minimum(gap, self._gap_at(scale, w, terms, correlation, residual_norm2))
         return np.minimum(gap, 0.5 * residual_norm2 + terms.sum(axis=-1))  # theta = 0
 
     def _terms(self, w: NDArray) -> NDArray:
         """Return the penalty per feature (..., p); excluded features are zero and cost nothing."""
-        l1, ridge = self.finite
         size = np.abs(w)
-        return (l1 + 0.5 * ridge * size) * size
+        return (self.l1 + 0.5 * self.ridge * size) * size
 
     def _dual_scale(self, z: NDArray, among: NDArray) -> NDArray:
         """Return the largest s <= 1 (...) with s z_j within l1_j for features `among` (p,)."""
         size = self.directed(z)
-        beyond = (size > self.l1) & among
+        beyond = (size > self.limit) & among
         if not beyond.any():
             return np.ones(z.shape[:-1])
-        return np.divide(self.l1, size, where=beyond, out=np.ones_like(z)).min(axis=-1)
+        return np.divide(self.limit, size, where=beyond, out=np.ones_like(z)).min(axis=-1)
 
     def _gap_at(
         self,
@@ -181,7 +177,7 @@ class Penalty:
         z = scale[..., None] * correlation
         fenchel = terms - w * z
         if self.has_ridge:
-            beyond = np.maximum(self.directed(z) - self.l1, 0.0)
+            beyond = np.maximum(self.excess(z), 0.0)
             half = np.divide(0.5, self.ridge, where=self.ridge > 0, out=np.zeros_like(self.ridge))
             fenchel += beyond * beyond * half
         total = fenchel.sum(axis=-1) + 0.5 * (1.0 - scale) ** 2 * residual_norm2

@@ -223,7 +223,7 @@ def test_the_proximal_operator_is_the_minimum_that_a_fine_grid_finds(mix):
 
 @pytest.mark.parametrize("positive", [False, True])
 def test_the_excess_is_what_a_zero_coefficient_does_not_allow(positive):
-    penalty = Penalty(np.array([0.5, 0.0, 1.0, INF]), np.array([0.0, 0.0, 3.0, INF]), positive)
+    penalty = Penalty(np.array([0.5, 0.0, 1.0, INF]), np.array([0.0, 0.0, 3.0, 0.0]), positive)
     correlation = np.array([[2.0, 0.25, -1.5, 9.0], [-2.0, -0.25, 0.5, -9.0]])
     both = [[1.5, 0.25, 0.5, -INF], [1.5, 0.25, -0.5, -INF]]
     signed = [[1.5, 0.25, -2.5, -INF], [-2.5, -0.25, -0.5, -INF]]
@@ -234,9 +234,9 @@ def test_the_excess_is_what_a_zero_coefficient_does_not_allow(positive):
 def test_weights_multiply_the_strengths_and_infinity_excludes(positive):
     weights, dropout = np.array([1.0, 0.0, 2.0, INF, 0.0]), np.array([0.0, 0.5, 0.25, 4.0, 0.0])
     penalty = Penalty.weighted(weights, 0.5, 3.0, dropout, positive=positive)
-    assert_array_equal(penalty.l1, [0.5, 0, 1, INF, 0])
-    assert_array_equal(penalty.ridge, [3, 0.5, 6.25, INF, 0])
-    assert_array_equal(penalty.finite, [[0.5, 0, 1, 0, 0], [3, 0.5, 6.25, 0, 0]])
+    assert_array_equal(penalty.limit, [0.5, 0, 1, INF, 0])
+    assert_array_equal(penalty.l1, [0.5, 0, 1, 0, 0])
+    assert_array_equal(penalty.ridge, [3, 0.5, 6.25, 0, 0])
     assert_array_equal(penalty.excluded, [False, False, False, True, False])
     assert_array_equal(penalty.free, [False, False, False, False, not positive])
     assert penalty.positive is positive
@@ -253,13 +253,13 @@ def test_excluding_features_is_the_problem_without_them(mix):
     penalty, out = make(mix), np.array([True, False, False, True, False])
     rest = penalty.exclude(out)
     assert_array_equal(rest.excluded, out | np.isinf(mix[0]))
-    assert_array_equal(rest.l1[~out], penalty.l1[~out])
+    assert_array_equal(rest.limit[~out], penalty.limit[~out])
     assert_array_equal(rest.ridge[~out], penalty.ridge[~out])
     assert rest.positive == penalty.positive
     A, b = problem(12, 0)
     w = feasible(np.where(out, 0.0, 0.5), mix)
     r = b - A @ w
-    fewer = Penalty(penalty.l1[~out], penalty.ridge[~out], penalty.positive)
+    fewer = Penalty(penalty.limit[~out], penalty.ridge[~out], penalty.positive)
     assert_allclose(
         rest.dual_gap(w, A.T @ r, r @ r), fewer.dual_gap(w[~out], A[:, ~out].T @ r, r @ r)
     )

@@ -90,8 +90,8 @@ def _noise_variance(path: PathProblem, design: RowDesign) -> NDArray:
             "number of features. In this setting, getting a good estimate for the variance of the "
             "noise is not possible. Provide an estimate of it by the parameter noise_variance."
         )
-    nothing = np.where(excluded, np.inf, 0.0)
-    plain = Penalty(nothing, nothing, path.unit.positive)
+    limit = np.where(excluded, np.inf, 0.0)
+    plain = Penalty(limit, np.zeros_like(limit), path.unit.positive)
     least = certified.solve(design, plain, "auto", None, path.settings).coef
     return n * design.evaluate(least)[1] / (n - fitted)
 
@@ -99,7 +99,7 @@ def _noise_variance(path: PathProblem, design: RowDesign) -> NDArray:
 def _lasso_degrees(path: PathProblem, values: NDArray, coefs: NDArray) -> NDArray:
     """Return the degrees of freedom (m, ...) of coefs (m, ..., p) at the values (m,)."""
     degrees = np.count_nonzero(coefs, axis=-1).astype(float)
-    ridge = path.penalty(values).finite[1]
+    ridge = path.penalty(values).ridge
     if ridge.any():
         for k in np.ndindex(degrees.shape):
             active = np.flatnonzero(coefs[k])

@@ -43,10 +43,10 @@ class FoldTables:
         trains, tests = [fold.train for fold in folds], [fold.test for fold in folds]
         units = [each.unit for each in problems]
         matrix, cross, self.norm2 = _moments([whole, *trains])
-        self.l1, ridge = _stacked(units, "l1"), _stacked(units, "ridge")
+        self.limit, ridge = _stacked(units, "limit"), _stacked(units, "ridge")
         G, diagonal = matrix.copy(), np.arange(matrix.shape[1])
-        G[:, diagonal, diagonal] += np.where(np.isfinite(ridge), ridge, 0.0)
-        self.paths = LassoPaths(G, cross, self.l1, self.positive)
+        G[:, diagonal, diagonal] += ridge
+        self.paths = LassoPaths(G, cross, self.limit, self.positive)
         self.matrix, self.cross, self.ridge = matrix, cross[:, None], ridge[:, None]
         self.tests = _moments(tests)
         self.mean, self.target_mean = _stacked(tests, "mean"), _stacked(tests, "target_mean")
@@ -76,9 +76,9 @@ class FoldTables:
     def scores(self, values: NDArray, tol: float) -> list[FoldScore | None]:
         """Return the scores of the folds at values (m,), None where a gap is above `tol`."""
         found: list[FoldScore | None] = [None] * len(self.folds)
-        if 8 * self.l1.size * len(values) > COEFS_BYTES:
+        if 8 * self.limit.size * len(values) > COEFS_BYTES:
             return found
-        coefs = np.zeros((len(self.l1), len(values), self.l1.shape[1]))
+        coefs = np.zeros((len(self.limit), len(values), self.limit.shape[1]))
         for row, each in zip(coefs, self.problems, strict=True):
             if each.paths is None or each.unit.free.any():
                 return found
@@ -99,10 +99,10 @@ class FoldTables:
     def _gaps(self, values: NDArray, coefs: NDArray) -> NDArray:
         """Return the gaps (k + 1, m) at values (m,) of all rows' and the folds' coefs."""
         gaps = np.empty(coefs.shape[:2])
-        step = max(1, CACHE_BYTES // (8 * self.l1.size))
+        step = max(1, CACHE_BYTES // (8 * self.limit.size))
         for start in range(0, len(values), step):
             some = slice(start, start + step)
-            penalty = Penalty(values[some, None] * self.l1[:, None], self.ridge, self.positive)
+            penalty = Penalty(values[some, None] * self.limit[:, None], self.ridge, self.positive)
             terms = residual_moments(self.matrix, self.cross, self.norm2[:, None], coefs[:, some])
             gaps[:, some] = penalty.dual_gap(coefs[:, some], *terms)
         return gaps

@@ -36,7 +36,7 @@ EXACT = Settings(tol=1e-15, max_iter=1000)
 
 def lambda_max(problem: Problem, unit: Penalty) -> float:
     """Return the least t at which t * unit.l1 keeps all it weighs at zero, for every target."""
-    weighed = (unit.l1 > 0) & ~unit.excluded
+    weighed = unit.l1 > 0
     others = unit.exclude(weighed)
     correlation = problem.cross
     if not others.excluded.all():
@@ -50,7 +50,7 @@ def lambda_max(problem: Problem, unit: Penalty) -> float:
 
 def ridge_max(problem: Problem, unit: Penalty) -> float:
     """Return the trace of A V^-1 A' for the ridge weights V = diag(unit.ridge)."""
-    weighed = (unit.ridge > 0) & ~unit.excluded
+    weighed = unit.ridge > 0
     return float(np.sum(problem.column_norms2[weighed] / unit.ridge[weighed]))
 
 

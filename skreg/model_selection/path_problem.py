@@ -159,8 +159,8 @@ class PathProblem:
         penalty = self._penalties.get(key)
         if penalty is None:
             t = np.asarray(self.parameter.strength(values))[..., None]
-            (l1, ridge), (unit_l1, unit_ridge) = self.zero.finite, self.unit.finite
-            l1, ridge = l1 + t * (unit_l1 - l1), ridge + t * (unit_ridge - ridge)
+            l1 = self.zero.l1 + t * (self.unit.l1 - self.zero.l1)
+            ridge = self.zero.ridge + t * (self.unit.ridge - self.zero.ridge)
             penalty = Penalty(l1, ridge, self.unit.positive).exclude(self.unit.excluded)
             if len(self._penalties) >= FEW_PENALTIES:
                 self._penalties.clear()
@@ -297,9 +297,9 @@ class PathProblem:
         """Whether the solutions are piecewise linear in the strength, and a path short enough."""
         if not self.unit.has_l1 or self.zero.has_l1 or self.solver != "auto":
             return False
-        if not np.array_equal(self.unit.finite[1], self.zero.finite[1]):
+        if not np.array_equal(self.unit.ridge, self.zero.ridge):
             return False
-        if self.unit.positive and np.any(self.unit.l1 == 0):
+        if self.unit.positive and np.any(self.unit.limit == 0):
             return False
         return min(self.problem.shape) <= EXACT_SIDE
 
@@ -313,7 +313,7 @@ class PathProblem:
 
     def exact_paths(self, end: float) -> list[Path] | None:
         """Return the lasso path of each target down to strength `end`; None if one does not end."""
-        v, ridge, positive = *self.unit.finite, self.unit.positive
+        v, ridge, positive = self.unit.l1, self.unit.ridge, self.unit.positive
         problem, kept = self.problem, np.flatnonzero(~self.unit.excluded)
         n, p = problem.shape
         paths, targets = [], list(np.ndindex(problem.coef_shape[:-1]))
@@ -328,7 +328,7 @@ class PathProblem:
         else:
             for k in targets:
                 single = problem.select_target(k[0]) if k else problem
-                paths.append(lasso_path_near(single, self.unit.l1, ridge, end, positive))
+                paths.append(lasso_path_near(single, self.unit.limit, ridge, end, positive))
             kept = np.arange(p)
         found = [path for path in paths if path is not None]
         if len(found) < len(paths):

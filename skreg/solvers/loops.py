@@ -36,7 +36,7 @@ def descend(
     step = settings.learning_rate
     if isinstance(step, str):  # "auto"
         kept = np.flatnonzero(~penalty.excluded)
-        step = _inverse(_largest_curvature(problem, kept) + _largest(penalty.finite[1]))
+        step = _inverse(_largest_curvature(problem, kept) + _largest(penalty.ridge))
     start = np.zeros(problem.coef_shape) if start is None else start
     return _loop(problem.evaluate, problem, penalty, penalty, start, step, settings)
 
@@ -60,7 +60,7 @@ def mask(design: Design, penalty: Penalty, start: NDArray | None, settings: Sett
         kept = np.flatnonzero(~penalty.excluded)
         noise = _largest((rate * (1 - rate) * moments)[kept])
         noise *= (1 + np.sqrt(len(kept) / design.shape[0])) ** 2
-        curvature = _largest_curvature(design, kept) + _largest(rest.finite[1])
+        curvature = _largest_curvature(design, kept) + _largest(rest.ridge)
         step = _inverse(curvature * _largest((1 - rate[kept]) ** 2) + noise)
     if start is None:
         start = (1 - rate) * rng.standard_normal(design.coef_shape)
@@ -84,7 +84,7 @@ def _loop(
     before the last: a half to three quarters of them all.
     """
     kept = ~penalty.excluded
-    l1, ridge = stepped.finite
+    l1, ridge = stepped.l1, stepped.ridge
     step, w = step * kept, np.where(kept, w, 0.0)
     older, newer, losses = (np.zeros_like(w), 0), (np.zeros_like(w), 0), []
     for epoch in range(1, settings.max_iter + 1):

@@ -48,11 +48,11 @@ TINY = 1e-300  # a distance to divide by in place of 0; speeds over it do not ov
 
 def solve(problem: Problem, penalty: Penalty, start: object, settings: Settings) -> Solution:
     """Minimise over w (..., p), target by target; the path needs no start."""
-    G = add_to_diagonal(problem.gram(ALL), penalty.finite[1])
+    G = add_to_diagonal(problem.gram(ALL), penalty.ridge)
     targets = problem.cross.reshape(-1, problem.n_features)
     coef, n_iter = np.zeros_like(targets), 1
     for row, c in zip(coef, targets, strict=True):
-        w, kinks = minimiser(G, c, penalty.l1, penalty.positive)
+        w, kinks = minimiser(G, c, penalty.limit, penalty.positive)
         if w is None:
             raise np.linalg.LinAlgError("The path does not end.")
         row[:], n_iter = w, max(n_iter, kinks)

@@ -62,7 +62,7 @@ def cholesky(
 
 def dual(design: Design, penalty: Penalty, start: NDArray | None, settings: Settings) -> Solution:
     """Factor the n x n side."""
-    strength, inverse = relative(penalty.finite[1])
+    strength, inverse = relative(penalty.ridge)
     free = FreeFeatures.of(design, penalty)
     kernel = free.without(free.without(design.kernel(np.sqrt(inverse))).T)
     # The kernel is zero along what is fitted without a penalty, and so is what it is solved for: a
@@ -100,7 +100,7 @@ def cg(problem: Problem, penalty: Penalty, start: NDArray | None, settings: Sett
 
     Free features share one scale: from zero, the iterates have the minimum norm then.
     """
-    kept, ridge = ~penalty.excluded, penalty.finite[1]
+    kept, ridge = ~penalty.excluded, penalty.ridge
     norms2 = np.where(penalty.free, np.max(problem.column_norms2, initial=0.0), ridge)
     norms2 += np.where(ridge > 0, problem.column_norms2, 0.0)
     scale = np.sqrt(np.divide(1.0, norms2, where=kept & (norms2 > 0), out=np.zeros_like(norms2)))

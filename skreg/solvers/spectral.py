@@ -48,8 +48,7 @@ class RidgePath:
     @classmethod
     def between(cls, at_zero: Penalty, at_one: Penalty) -> RidgePath:
         """Return the path through the penalties at t = 0 and at t = 1."""
-        fixed, unit = at_zero.finite[1], at_one.finite[1]
-        return cls(np.where(at_one.excluded, 0.0, fixed), unit - fixed, at_one.excluded)
+        return cls(at_zero.ridge, at_one.ridge - at_zero.ridge, at_one.excluded)
 
     def ridge(self, t: float) -> NDArray:
         """Return the ridge weights (p,) at a strength, 0 for the excluded features."""
@@ -226,7 +225,7 @@ def solve(
     problem: Problem, penalty: Penalty, start: NDArray | None, settings: Settings
 ) -> Solution:
     """Solve for one penalty by the eigenvalues of the smaller side, refined once on the data."""
-    ridge, once = penalty.finite[1], np.ones(1)
+    ridge, once = penalty.ridge, np.ones(1)
     path = RidgePath(np.zeros_like(ridge), ridge, penalty.excluded)
     found: Primal | Dual = (
         Dual.of(problem, path) if is_wide(problem, path) else Primal.of(problem, path)

@@ -94,7 +94,7 @@ def _solve_one(
         w = np.zeros_like(w)
     point, n_iter = certify(problem, penalty, w, settings.tol), 0
     for factor in _stages(penalty, point):
-        stage = replace(penalty, l1=factor * penalty.l1)
+        stage = replace(penalty, limit=factor * penalty.limit)
         point, n_iter = _rounds(
             problem, stage, working, point.w, n_iter, settings, is_last=factor == 1.0
         )
@@ -103,8 +103,7 @@ def _solve_one(
 
 def _stages(penalty: Penalty, point: Certificate) -> NDArray:
     """Return by which factors to raise the l1 weights on the way, down to 1."""
-    l1, ridge = penalty.finite
-    pull = penalty.directed(point.correlation - ridge * point.w)
+    l1, pull = penalty.l1, penalty.directed(point.correlation - penalty.ridge * point.w)
     violated = (l1 > 0) & (pull > (1 + 1e-9) * l1)
     if np.count_nonzero(violated) <= _first(len(l1)):
         return np.ones(1)
@@ -145,7 +144,7 @@ def _rounds(
         new = _violators(penalty, working, point)
         working.add(new)
         # The descent takes no features without an L1 penalty.
-        finishes = (is_last and len(new) <= FEW * len(working.features)) or not penalty.l1.all()
+        finishes = (is_last and len(new) <= FEW * len(working.features)) or not penalty.limit.all()
         aim = SHRINK * float(max(point.gap, target_gap))
         left = settings.max_iter - n_iter
         w, steps = _round(problem, penalty, working, point, aim, finishes, left)
@@ -158,7 +157,7 @@ def _violators(penalty: Penalty, working: WorkingGram, point: Certificate) -> ND
     outside[working.features] = False
     excess = penalty.excess(point.correlation)
     # Features in the support or without an L1 penalty must be in play.
-    excess[(point.w != 0) | (penalty.l1 == 0)] = np.inf
+    excess[(point.w != 0) | (penalty.limit == 0)] = np.inf
     most = max(_first(len(excess)), int(np.count_nonzero(point.w)))
     candidates = np.flatnonzero(outside & (excess > (0.0 if len(working.features) else -np.inf)))
     if len(candidates) > most:
