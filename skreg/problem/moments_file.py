@@ -81,8 +81,6 @@ def _check(path: Any, fields: dict[str, NDArray], names: NDArray | None) -> None
             )
         if not np.all(np.isfinite(array)):
             raise ValueError(f"{path}: {name} contains NaN or infinity.")
-    if len(shapes[0]) != 1 or len(shapes[1]) > 1:
-        raise ValueError(f"{path}: mean has shape {shapes[0]} and target_mean {shapes[1]}.")
     if fields["weight"] < 0:
         raise ValueError(f"{path}: weight is negative.")
     if names is not None and (names.dtype.kind != "U" or names.shape != shapes[0]):

@@ -334,6 +334,19 @@ def saved(path, **changes):
     np.savez(path, **{name: a for name, a in arrays.items() if a is not None})
 
 
+def test_names_are_those_of_the_part_that_has_some_and_must_agree(tmp_path):
+    parts = {}
+    for key, names in (("named", list("abcde")), ("turned", list("edcba"))):
+        saved(tmp_path / f"{key}.npz", feature_names=np.array(names))
+        parts[key] = Moments.load(tmp_path / f"{key}.npz")
+    plain = Moments.from_data(X, Y)
+    for merged in (plain + parts["named"], parts["named"] + plain):
+        assert list(merged.feature_names) == list("abcde")
+    assert (plain + plain).feature_names is None
+    with pytest.raises(ValueError, match="other feature names, or another order"):
+        parts["named"] + parts["turned"]
+
+
 DAMAGE = {
     "the first version": ({"version": 1}, "version 1 of the file format; this skreg reads"),
     "a later version": ({"version": 3}, "version 3 of the file format; this skreg reads"),

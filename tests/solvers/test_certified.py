@@ -93,6 +93,50 @@ def test_wide_columns_of_very_different_units_are_certified():
     assert solution.is_within(1e-10, problem.target_norm2)
 
 
+def pairs(n, p, difference):
+    """Return pairs of columns that differ by so much, and a target made of the differences."""
+    rng = np.random.default_rng(0)
+    X = np.repeat(rng.standard_normal((n, p // 2)), 2, axis=1)
+    X[:, 1::2] += difference * rng.standard_normal((n, p // 2))
+    y = (X[:, :10:2] - X[:, 1:10:2]).sum(axis=1) / difference
+    return X, y + 0.1 * rng.standard_normal(n)
+
+
+@pytest.mark.parametrize("n", [30, 100])
+def test_wide_pairs_of_columns_that_differ_by_a_millionth_converge(n):
+    X, y = pairs(n, 400, 1e-6)
+    model = L1Regressor(1e-9).fit(X, y)  # a warning would be an error
+    assert model.dual_gap_ <= 1e-10 * y.var() / 2
+    correlation = X.T @ (y - model.predict(X)) / n
+    rounding = 1e-16 * np.abs(model.coef_).sum()
+    assert np.all(np.abs(correlation) <= 1e-9 + rounding)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 1e-13])
+def test_a_residual_of_the_factors_is_certified_where_that_of_the_coefficients_cancels(ridge):
+    X, y = pairs(60, 8, 1e-6)
+    problem = RowDesign.from_data(X, y, None, True)
+    penalty = Penalty(np.full(8, 1e-9), np.full(8, ridge))
+    found = SOLVERS["pivoting rows"].run(problem, penalty, None, SETTINGS)
+    slope = 1e-9 * np.sign(found.coef) + ridge * found.coef
+    assert_allclose(found.evaluation[0], slope, rtol=1e-6)
+    given = certify(problem, penalty, found.coef, 0.0, found.evaluation).gap
+    assert given <= 1e-12 * problem.target_norm2
+    assert certify(problem, penalty, found.coef, 0.0).gap > 1e6 * given
+
+
+def test_violations_that_count_as_rounding_are_added_up():
+    """Each of fifty correlations misses a little: the gap is their sum times the coefficients."""
+    problem = design(60, 50)
+    penalty = Penalty(np.full(50, 1e-3), np.zeros(50))
+    best = certified.solve(problem, penalty, "auto", None, SETTINGS).coef
+    A = problem.columns(np.arange(50))
+    missed = 1e-14 * np.sign(best) * (best != 0)
+    w = best - np.linalg.solve(A.T @ A, missed)
+    left = np.sum(missed * np.abs(w) * np.sign(best))
+    assert certify(problem, penalty, w, 0.0).gap >= 0.9 * left
+
+
 @pytest.mark.parametrize("p", [20, 400])
 def test_strengths_that_no_number_can_hold(p):
     rng = np.random.default_rng(0)

@@ -10,7 +10,7 @@ from sklearn.linear_model import lars_path
 from skreg._objective import Penalty
 from skreg._solution import Settings
 from skreg.problem.design import RowDesign
-from skreg.solvers.pivoting_rows import lasso_path_rows, solve
+from skreg.solvers.pivoting_rows import Walk, lasso_path_rows, solve
 
 V = {"even": np.ones(30), "uneven": np.tile([1.0, 0.5, 0.0, 2.0, np.inf, 1.0], 5)}
 
@@ -58,6 +58,25 @@ def test_each_kink_says_which_feature_enters_or_leaves():
     for feature, coef in zip(path.features[:-1], path.coefs, strict=False):
         assert set(np.flatnonzero(np.abs(coef) > 1e-13)) <= active
         active = active | {feature} if feature >= 0 else active - {~feature}
+
+
+@pytest.mark.parametrize("ridge", [0.0, 1e-6])
+def test_the_factors_are_those_of_the_active_columns_however_nearly_tied(ridge):
+    A, b = standard_form(30, 8)
+    A[:, 1::2] = A[:, ::2] + 1e-8 * A[:, 1::2]
+    walk = Walk(np.asfortranarray(A), b, np.ones(8), np.full(8, ridge), False)
+    for j in (0, 1, 4, 5, 2):
+        assert walk.enter(j, 1.0)
+    for i, j in ((1, 3), (0, 7), (2, 6)):
+        walk.leave(i)
+        assert walk.enter(j, -1.0)
+    k = len(walk.features)
+    Q, R, inverse = walk.Q[:, :k], walk.R[:k, :k], walk.inverse[:k, :k]
+    assert_array_equal(np.flatnonzero(walk.is_active), sorted(walk.features))
+    assert_allclose(Q @ R, A[:, walk.features], atol=1e-14)
+    assert_allclose(Q.T @ Q + ridge * inverse.T @ inverse, np.eye(k), atol=1e-13)
+    assert_allclose(inverse @ R, np.eye(k), atol=1e-7)  # of a condition of 1e8
+    assert_array_equal(np.tril(R, -1), np.zeros((k, k)))
 
 
 def test_columns_that_differ_by_a_millionth_keep_their_digits():
