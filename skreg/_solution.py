@@ -32,8 +32,7 @@ class Solution:
     """Coefficients (..., p), their duality gap (...), the iterations, and the solver's name.
 
     The gap is NaN until the coefficients are certified. `loss_curve` (n_iter, ...) is the objective
-    before each epoch of a training loop. `evaluation` holds A'r (..., p) and |r|^2 (...) where a
-    solver knows the residual r better than b - A w gives it.
+    before each epoch of a training loop.
     """
 
     coef: NDArray
@@ -41,7 +40,6 @@ class Solution:
     n_iter: int = 1
     solver: str = ""
     loss_curve: NDArray | None = None
-    evaluation: tuple[NDArray, NDArray] | None = None
 
     def relative_gap(self, target_norm2: NDArray) -> float:
         """Return the largest gap in units of |b|^2 / 2, for |b|^2 (...)."""

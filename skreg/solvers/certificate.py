@@ -37,16 +37,15 @@ def certify(
     penalty: Penalty,
     w: NDArray,
     tol: float,
-    evaluation: tuple[NDArray, NDArray] | None = None,
     is_direct: bool = False,
 ) -> Certificate:
     """Return the certificate of w (..., p).
 
-    Rounding is allowed for where the gap is otherwise above `tol` times |b|^2 / 2. `evaluation` is
-    what `problem.evaluate(w)` returns, where it is known better. `is_direct` says that w comes from
-    a factorisation, which leaves rounding errors alone; an iteration may stop anywhere.
+    Rounding is allowed for where the gap is otherwise above `tol` times |b|^2 / 2. `is_direct` says
+    that w comes from a factorisation, which leaves rounding errors alone; an iteration may stop
+    anywhere.
     """
-    correlation, norm2 = problem.evaluate(w) if evaluation is None else evaluation
+    correlation, norm2 = problem.evaluate(w)
     z, z_norm2 = correlation, norm2
     free_gap: NDArray | float = 0.0
     if penalty.free.any():
@@ -56,7 +55,7 @@ def certify(
     if beyond.any():
         rounding = rounding_errors(problem, w)
         allowed = penalty.dual_gap(w, z, z_norm2, rounding)
-        if evaluation is None and not is_direct:
+        if not is_direct:
             # What is overlooked counts with the size of the coefficient.
             overlooked = np.minimum(np.abs(penalty.violation(w, z)), rounding)
             allowed = allowed + np.sum(overlooked * np.abs(w), axis=-1)

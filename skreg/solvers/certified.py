@@ -53,9 +53,7 @@ def solve(
                 continue
             # Rounding may have left the constraint.
             coef = np.maximum(found.coef, 0.0) if penalty.positive else found.coef
-            certificate = certify(
-                problem, penalty, coef, settings.tol, found.evaluation, SOLVERS[name].direct
-            )
+            certificate = certify(problem, penalty, coef, settings.tol, SOLVERS[name].direct)
         if not np.isfinite(certificate.gap).all():
             raise ValueError(OVERFLOW)
         found = replace(found, coef=coef, dual_gap=certificate.gap, solver=name)

@@ -43,25 +43,13 @@ def solve(design: Design, penalty: Penalty, start: object, settings: Settings) -
     """Minimise over w (..., p), target by target, for columns that the Gram matrix cannot tell."""
     kept = np.flatnonzero(~penalty.excluded)
     A, l1, ridge = design.columns(kept), penalty.l1[kept], penalty.ridge[kept]
-    coef, residual = np.zeros(design.coef_shape), design.target.copy()
-    n_iter = 1
+    coef, n_iter = np.zeros(design.coef_shape), 1
     for target in np.ndindex(coef.shape[:-1]):
-        b = design.target[target]
-        path = lasso_path_rows(A, b, l1, ridge, 1.0, penalty.positive)
+        path = lasso_path_rows(A, design.target[target], l1, ridge, 1.0, penalty.positive)
         if path is None:
             raise np.linalg.LinAlgError("The path does not end.")
-        w = path.coefs[-1]
-        coef[(*target, kept)], n_iter = w, max(n_iter, len(path.knots) - 1)
-        residual[target] -= A @ w
-        # By the conditions of optimality it does not lose what cancels in A w.
-        J = np.flatnonzero(w)
-        if 0 < len(J) <= len(b):
-            Q, R = linalg.qr(A[:, J], mode="economic", check_finite=False)
-            slope = l1[J] * np.sign(w[J]) + ridge[J] * w[J]
-            along = linalg.solve_triangular(R, slope, trans="T", check_finite=False)
-            residual[target] = b + Q @ (along - Q.T @ b)
-    evaluation = design.correlation(residual), np.einsum("...i,...i->...", residual, residual)
-    return Solution(coef, n_iter=n_iter, evaluation=evaluation)
+        coef[(*target, kept)], n_iter = path.coefs[-1], max(n_iter, len(path.knots) - 1)
+    return Solution(coef, n_iter=n_iter)
 
 
 def lasso_path_rows(

@@ -56,6 +56,7 @@ SOLVERS = {
         pivoting_rows.solve,
         frozenset(),
         "Rescale the columns of X, or drop one of those that are nearly equal.",
+        direct=True,
         l1=True,
         positive=True,
         rows=True,
