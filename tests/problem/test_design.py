@@ -105,3 +105,14 @@ def test_the_moments_pose_the_same_problem():
     for drop_to in ("mean", "zero"):
         expected = design.second_moments(drop_to)
         assert_allclose(moments.second_moments(drop_to), expected, atol=1e-14)
+
+
+def test_an_entry_stored_in_two_parts_is_one_number():
+    """Coordinate descent squares what is stored of a column."""
+    X, y, _ = data()
+    whole = sparse.csc_array(X)
+    parts = whole.data / 2, whole.indices, 2 * whole.indptr
+    split = sparse.csc_array((np.repeat(parts[0], 2), np.repeat(parts[1], 2), parts[2]), X.shape)
+    columns = RowDesign.from_data(split, y, None, True).sparse_columns(np.arange(P))
+    assert_allclose(np.add.reduceat(columns.X.data**2, columns.X.indptr[:-1]), np.sum(X**2, axis=0))
+    assert split.nnz == 2 * whole.nnz

@@ -239,25 +239,6 @@ def test_masks_that_drop_to_the_mean_refuse_a_sparse_design():
         mask(view_of(X, y), ridge(10), dropout_rate=np.full(10, 0.5), drop_to="mean")
 
 
-def test_masks_drop_an_entry_stored_in_two_parts_as_a_whole():
-    X, y = sparse_regression()
-    X = sp.csc_array(X)
-    parts = sp.csc_array((np.repeat(X.data / 2, 2), np.repeat(X.indices, 2), 2 * X.indptr))
-    whole, split = (
-        mask(
-            RowDesign.from_data(each, y, None, True),
-            ridge(10),
-            np.zeros(10),
-            dropout_rate=np.full(10, 0.5),
-            drop_to="zero",
-            max_iter=5,
-        )
-        for each in (X, parts)
-    )
-    assert_allclose(split.coef, whole.coef, rtol=1e-12)
-    assert parts.nnz == 2 * X.nnz
-
-
 def test_masks_of_a_sparse_design_drop_each_entry_at_its_columns_rate():
     # From zero, the first step is the masked X'y: which entries were kept can be read off it.
     n, p = 400, 6
