@@ -97,8 +97,6 @@ class Penalty:
 
     def exclude(self, features: NDArray) -> Penalty:
         """Return the penalty with the mask `features` (p,) excluded as well."""
-        if not features.any():
-            return self
         return Penalty(np.where(features, np.inf, self.limit), self.ridge, self.positive)
 
     def value(self, w: NDArray) -> NDArray:

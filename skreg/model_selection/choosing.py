@@ -34,7 +34,7 @@ def fold_statistics(losses: NDArray) -> tuple[NDArray, NDArray]:
     return mean, np.sqrt(np.square(losses - mean[:, None]).mean(axis=-1) / (n_folds - 1))
 
 
-def minimum(loss: NDArray, se: NDArray | None = None) -> int:
+def minimum(loss: NDArray, se: NDArray) -> int:
     """Return the index of the least loss (m,), the first of equals; not finite is the worst."""
     finite = np.isfinite(loss)
     if not finite.any():
@@ -44,7 +44,7 @@ def minimum(loss: NDArray, se: NDArray | None = None) -> int:
 
 def within_one_se(loss: NDArray, se: NDArray) -> int:
     """Return the first index whose loss (m,) is within the standard error (m,) of the least."""
-    best = minimum(loss)
+    best = minimum(loss, se)
     return int(np.argmax(loss <= loss[best] + se[best]))
 
 
