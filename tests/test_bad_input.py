@@ -211,6 +211,8 @@ def test_predict_wants_a_fit_and_the_features_of_the_fit(cls):
         model.predict(X[:, 1:])
     with pytest.raises(ValueError, match="contains NaN"):
         model.predict(spoiled(X, np.nan))
+    with pytest.raises(ValueError, match="X has masked entries"):
+        model.predict(np.ma.masked_greater(X, 1))
 
 
 @each
