@@ -48,6 +48,25 @@ def test_the_gap_of_any_coefficients_bounds_what_is_left(l1, ridge, free, target
         assert np.all(gap >= left * (1 - 1e-9))
 
 
+def test_more_features_without_a_penalty_than_rows_leave_nothing_to_explain():
+    rng = np.random.default_rng(0)
+    is_free = np.arange(12) < 8
+    X, y = rng.standard_normal((6, 12)) * np.where(is_free, 1.0, 100.0), rng.standard_normal(6)
+    problem = RowDesign.from_data(X, y, None, True)
+    penalty = Penalty.weighted(np.where(is_free, 0.0, 1.0), 1e4, 0.0)
+    w = np.where(is_free, rng.standard_normal(12), 0.0)
+    assert certify(problem, penalty, w, 1e-10).gap >= objective(problem, penalty, w) * (1 - 1e-9)
+
+
+def test_coefficients_worse_than_zero_are_never_certified():
+    """Two equal columns and huge opposite coefficients, whose rounding could excuse anything."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(20)
+    problem = RowDesign.from_data(np.c_[x, x], x + rng.standard_normal(20), None, True)
+    penalty, w = Penalty(np.full(2, 1e-9), np.zeros(2)), np.array([1e15, -1e15])
+    assert certify(problem, penalty, w, 1e-10, is_direct=True).gap >= 1e-9 * 2e15
+
+
 @pytest.mark.parametrize("name", [name for name, row in SOLVERS.items() if row.exact])
 def test_every_exact_solver_finds_the_same_minimum(name):
     problem = design()
