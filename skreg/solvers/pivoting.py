@@ -135,7 +135,7 @@ class LassoPaths:
         if p:
             self._next = shares.reshape(k, 2 * p).argmax(axis=1).tolist()
         self.knots, self._coefs = [self.t.copy()], [self.coefs()]
-        self._events = [np.full(k, NONE)]
+        self._events = [[NONE] * k]
 
     def joined(self, columns: NDArray, values: NDArray, v: NDArray) -> LassoPaths:
         """Return a copy in which m more features n take part, none of them active.
@@ -174,7 +174,7 @@ class LassoPaths:
 
     def coefs(self) -> NDArray:
         """Return the coefficients (k, p) here."""
-        return self._y * self._active + 0.0  # a plain zero of -0, which a negative y leaves
+        return np.where(self._active, self._y, 0.0)
 
     def refine(self, correlations: NDArray) -> None:
         """Correct what rounding has done to the values, by the correlations (k, p) of the data.
@@ -236,7 +236,7 @@ class LassoPaths:
         self._y -= step * self._d
         self.knots.append(self.t.copy())
         self._coefs.append(self.coefs())
-        self._events.append(np.full(len(first), NONE))
+        self._events.append([NONE] * len(first))
         return left
 
     def paths(self, end: float) -> list[Path | None]:
