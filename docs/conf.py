@@ -6,7 +6,9 @@ Every number and picture is made in the build, or printed by an example that the
 
 import inspect
 import warnings
+from pathlib import Path
 
+from sphinx.errors import ConfigError
 from sphinx_gallery.sorting import ExplicitOrder
 
 import skreg
@@ -69,15 +71,31 @@ def own_methods(name):
     ]
 
 
-autosummary_context = {"own_methods": own_methods}
+# As data, not as a function: with that, every build would begin afresh.
+autosummary_context = {"own_methods": {name: own_methods(name) for name in skreg.__all__}}
 
 # Gallery and pictures
 
 warnings.filterwarnings("error", category=UserWarning)  # of an example: it would be printed
 
 # What is fundamental, then what is real, then what is special.
-ORDER = ["three_paths", "one_scale", "missing_pixels", "one_standard_error", "house_prices"]
-ORDER += ["spectra", "text", "network_table", "network_digits", "adaptive_lasso", "stream", "loops"]
+ORDER = [
+    "three_paths",
+    "one_scale",
+    "missing_pixels",
+    "one_standard_error",
+    "house_prices",
+    "spectra",
+    "text",
+    "network_table",
+    "network_digits",
+    "adaptive_lasso",
+    "stream",
+    "loops",
+]
+for name in ORDER:
+    if not Path(__file__).with_name("examples").joinpath(f"plot_{name}.py").exists():
+        raise ConfigError(f"ORDER in conf.py names {name!r}: there is no examples/plot_{name}.py")
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",

@@ -236,6 +236,16 @@ def test_weight_infinity_drops_the_feature(cls, strength):
     assert_allclose(model.coef_[stay], expected.coef_, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("strength", [0.1, 1e6])
+def test_without_any_penalised_feature_the_strength_does_not_matter(strength, positive):
+    X, y = regression()
+    theirs = LinearRegression(positive=positive).fit(X, y)
+    weights = np.zeros(12)
+    ours = L1Regressor(strength, penalty_weights=weights, positive=positive, tol=TIGHT).fit(X, y)
+    assert_coef(ours, theirs.coef_, theirs.intercept_)
+
+
 def test_penalty_weights_are_not_rescaled():
     """Unlike glmnet's penalty.factor: twice the weights are twice the strength."""
     X, y = regression()

@@ -39,8 +39,8 @@ class L1Regressor(IncrementalRegressor):
         Whether to constrain the coefficients to be nonnegative. Of the solvers, "pivoting" and
         "newton" can.
     penalty_weights : array-like of shape (n_features,), default=None
-        Factors v_j >= 0 of both penalties. 0 leaves a feature unpenalised, `inf` excludes it (its
-        coefficient is 0). None: all ones.
+        Factors v_j >= 0 of both penalties, in the order of the columns. 0 leaves a feature
+        unpenalised, `inf` excludes it (its coefficient is 0). None: all ones.
     standardize : bool, default=False
         Whether to penalise as if every column had unit variance, as glmnet does by default: v_j is
         multiplied by the weighted standard deviation of column j (divisor S) in the L1 penalty and

@@ -38,13 +38,12 @@ def lambda_max(problem: Problem, unit: Penalty) -> float:
     """Return the least t at which t * unit.l1 keeps all it weighs at zero, for every target."""
     weighed = unit.l1 > 0
     others = unit.exclude(weighed)
-    correlation = problem.cross
+    pull = unit.directed(problem.cross)
     if not others.excluded.all():
         solution = certified.solve(problem, others, "auto", None, EXACT)
-        correlation = problem.evaluate(solution.coef)[0]
+        pull = unit.directed(problem.evaluate(solution.coef)[0])
         size = np.sqrt(problem.column_norms2 * np.expand_dims(problem.target_norm2, -1))
-        correlation = np.where(np.abs(correlation) > ROUNDING * size, correlation, 0.0)
-    pull = unit.directed(correlation)
+        pull = np.where(pull > ROUNDING * size, pull + ROUNDING * size, 0.0)  # rounded up
     return float(np.max(pull[..., weighed] / unit.l1[weighed], initial=0.0))
 
 

@@ -51,8 +51,8 @@ class L2RegressorCV(BaseCV):
     positive : bool, default=False
         Whether to constrain the coefficients to be nonnegative.
     penalty_weights : array-like of shape (n_features,), default=None
-        Factors v_j >= 0 of the penalty. 0 leaves a feature unpenalised, `inf` excludes it (its
-        coefficient is 0). None: all ones.
+        Factors v_j >= 0 of the penalty, in the order of the columns. 0 leaves a feature
+        unpenalised, `inf` excludes it (its coefficient is 0). None: all ones.
     standardize : bool, default=False
         Whether to penalise as if every column had unit variance: v_j is multiplied by the weighted
         variance of column j (divisor S). The fit is that after a `StandardScaler`, with the

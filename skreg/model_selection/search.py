@@ -170,7 +170,8 @@ class BaseSearch(LinearPredictor):
         """Warn if the chosen value is at an end of the grid, and a value beyond it is better."""
         values, parameter = search.values, search.path.parameter
         name = self._regressor._path_parameter
-        at_top = index == 0 and np.any(self.coef_)
+        varying = (search.path.unit.l1 > 0) | (search.path.unit.ridge > 0)
+        at_top = index == 0 and np.any(self.coef_[..., varying])
         at_bottom = index == len(values) - 1 and values[-1] > 0
         if len(values) == 1 or not (at_top or at_bottom):
             return

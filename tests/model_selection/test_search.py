@@ -5,9 +5,15 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from oracles import regression
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, ShuffleSplit
 
-from skreg import L1Regressor, L1RegressorCV, L2RegressorCV, RegularizationPath
+from skreg import (
+    L1Regressor,
+    L1RegressorCV,
+    L2RegressorCV,
+    RegularizationPath,
+    regularization_path,
+)
 
 
 def test_the_path_of_intercepts_is_that_of_the_fit_whatever_is_set_afterwards():
@@ -65,6 +71,26 @@ def test_an_edge_of_a_grid_is_judged_in_no_units_of_the_target(unit, recwarn):
     X, y = regression()
     L1RegressorCV(eps=0.25, criterion="aic").fit(X, unit * y)
     assert any("of the grid" in str(warning.message) for warning in recwarn)
+
+
+def test_more_strength_is_not_asked_for_where_all_that_bears_it_is_zero(diabetes):
+    """The folds of a grid that ends too early do better beyond it; the fit would be the same."""
+    X, y = diabetes
+    weights = np.where(np.isin(np.arange(10), [2, 8]), 0.0, 1.0)
+    some, _ = list(ShuffleSplit(16, train_size=30, random_state=0).split(X))[15]
+    model = L1RegressorCV(penalty_weights=weights).fit(X[some], y[some])
+    assert_array_equal(np.flatnonzero(model.coef_), [2, 8])
+    assert model.l1_lambda_ == model.lambdas_[0]
+
+
+def test_a_grid_begins_where_all_that_bears_the_penalty_is_zero(diabetes):
+    X, y = diabetes
+    weights = np.where(np.arange(10) == 2, 0.0, 1.0)
+    for seed in range(20):
+        some = np.random.RandomState(seed).permutation(442)[:30]
+        path = regularization_path(L1Regressor(penalty_weights=weights), X[some], y[some])
+        assert_array_equal(np.flatnonzero(path.coefs[0]), [2])
+        assert np.count_nonzero(path.coefs[1]) >= 2
 
 
 def test_errors_that_a_closed_form_cannot_resolve_are_warned_of():
