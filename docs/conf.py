@@ -138,7 +138,7 @@ html_sidebars = {name: [] for name in ("index", "start", "coming_from", "changel
 html_theme_options = {
     "logo": {"text": "skreg"},
     "navbar_align": "left",
-    "header_links_before_dropdown": 8,
+    "header_links_before_dropdown": 7,  # one line from 1100 pixels on
     "footer_start": ["copyright"],
     "footer_end": ["sphinx-version"],
     "show_prev_next": True,
