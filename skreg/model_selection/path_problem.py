@@ -131,7 +131,6 @@ class PathProblem:
         self.zero = model._penalty(problem).exclude(self.unit.excluded)
         self.is_fallback = False  # for strengths at which moments were not enough
         self.paths: list[Path] | None = None  # of the targets, as far down as was asked for so far
-        self.solved: tuple[NDArray, PathSolution] | None = None  # values, and what was found there
         self._start: NDArray | None = None
         self._penalties: dict[tuple, Penalty] = {}  # the latest, also of the folds
 
@@ -139,7 +138,7 @@ class PathProblem:
         """Return the same problem, with the same penalties, on another form of the same data."""
         other = copy(self)
         other.problem, other.is_fallback = problem, is_fallback
-        other.paths = other.solved = other._start = None
+        other.paths = other._start = None
         vars(other).pop("spectrum", None)
         return other
 
@@ -179,8 +178,6 @@ class PathProblem:
         `on_rows` poses the problem on the rows that the moments are of, for strengths at which the
         moments are not enough.
         """
-        if self.solved is not None and values is self.solved[0]:
-            return self.solved[1]
         ts = self.parameter.strength(values)
         found = self._all_at_once(ts) if self.solver == "auto" else None
         if found is None:

@@ -33,7 +33,7 @@ from ..problem.design import RowDesign
 from ..problem.protocol import Problem
 from .callbacks import FoldProgress
 from .choosing import fold_statistics
-from .fold_tables import FoldScore, FoldTables
+from .fold_paths import FoldPaths
 from .folds import Data, FoldProblem
 from .leave_one_out import left_out, left_out_errors
 from .path_problem import PathProblem, PathSolution
@@ -98,7 +98,7 @@ class Scorer:
 
 
 class FoldScores:
-    """Scores by folds; the paths of folds taken all at once go on when more is asked for."""
+    """Scores by folds; the paths of folds followed side by side go on when more is asked for."""
 
     def __init__(
         self,
@@ -109,27 +109,22 @@ class FoldScores:
     ) -> None:
         self.path, self.folds, self.scorer, self.n_jobs = path, folds, scorer, n_jobs
         self.tables = [path.of_fold(fold.train) for fold in folds if fold.train is not None]
-        self.at_once = FoldTables.of(path, self.tables, folds)
+        self.paths = FoldPaths.of([path, *self.tables]) if self.tables else None
 
     def score(self, values: NDArray, progress: FoldProgress | None = None) -> Scores:
         """Score the values (m,) on each of the folds; without `progress` only roughly."""
+        n_folds = len(self.folds)
         tol = self.path.settings.tol if progress else max(self.path.settings.tol, ROUGHLY)
-        done: list[FoldScore | None] = [None] * len(self.folds)
         with warnings.catch_warnings(), progress.folds() if progress else nullcontext():
-            if self.at_once is not None and values[-1] > 0:
-                self.at_once.follow(float(values.min()))
-                if self.scorer is None:
-                    done = self.at_once.scores(values, tol)
+            if self.paths is not None and np.any(values > 0):
+                self.paths.follow(float(values[values > 0].min()))
             # Coordinate descent silences this itself, but filters are not the threads' own.
             warnings.filterwarnings("ignore", "Objective did not converge", ConvergenceWarning)
             if effective_n_jobs(self.n_jobs) == 1:
-                found = []
-                for k, known in enumerate(done):
-                    found.append(self._score_fold(k, values, tol, progress, known))
+                found = [self._score_fold(k, values, tol, progress) for k in range(n_folds)]
             else:
                 found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-                    delayed(self._score_fold)(k, values, tol, progress, known)
-                    for k, known in enumerate(done)
+                    delayed(self._score_fold)(k, values, tol, progress) for k in range(n_folds)
                 )
         errors, scores, gaps = zip(*found, strict=True)
         mse_path = np.array(errors).T
@@ -142,23 +137,13 @@ class FoldScores:
         return Scores(mean, se if len(found) > 1 else None, attributes)
 
     def _score_fold(
-        self,
-        k: int,
-        values: NDArray,
-        tol: float,
-        progress: FoldProgress | None,
-        known: FoldScore | None,
+        self, k: int, values: NDArray, tol: float, progress: FoldProgress | None
     ) -> tuple[NDArray, list[float], float]:
-        """Return the errors (m,) of the values (m,) on fold number k, the user's scores, the gap.
-
-        Errors and gap may be `known`.
-        """
+        """Return the errors (m,) of the values (m,) on fold k, the user's scores, and the gap."""
         fold = self.folds[k]
         errors, gap = [], 0.0
         scores: list[float] = []
         with progress.fold(k) if progress else nullcontext():
-            if known is not None:
-                return known[0], scores, known[1]
             path = self.tables[k] if self.tables else self.path.of_fold(fold.on_rows())
             path.settings = replace(path.settings, tol=tol)
             has_others = fold.train is not None and fold.data is not None

@@ -50,7 +50,9 @@ class GramProblem:
 
     def evaluate(self, w: NDArray) -> tuple[NDArray, NDArray]:
         """Return A'(b - A w) (..., p) and |b - A w|^2 (...) for w (..., p)."""
-        return residual_moments(self.matrix, self.cross, self.target_norm2, w)
+        correlation = self.cross - w @ self.matrix
+        explained = np.sum(w * (self.cross + correlation), axis=-1)
+        return correlation, np.maximum(self.target_norm2 - explained, 0.0)
 
     def unresolved(self, w: NDArray, penalty: Penalty) -> NDArray:
         """Return what the objective may gain (...) behind the rounding of A'A and A'b.
@@ -96,19 +98,6 @@ class GramProblem:
             cross=self.cross[index],
             target_norm2=self.target_norm2[index],
         )
-
-
-def residual_moments(
-    matrix: NDArray, cross: NDArray, target_norm2: NDArray, w: NDArray
-) -> tuple[NDArray, NDArray]:
-    """Return A'(b - A w) (..., p) and |b - A w|^2 (...) for w (..., p), from moments.
-
-    Those of one problem are A'A (p, p), A'b (..., p) and |b|^2 (...); those of a stack of k, for
-    w (k, m, p), are (k, p, p), (k, 1, p) and (k, 1).
-    """
-    correlation = cross - w @ matrix
-    explained = np.sum(w * (cross + correlation), axis=-1)
-    return correlation, np.maximum(target_norm2 - explained, 0.0)
 
 
 def second_moments(norms2: NDArray, mean: NDArray, centred: bool, drop_to: str) -> NDArray:

@@ -1,13 +1,13 @@
-"""The folds of a table all at once, held against the same folds one by one."""
+"""The paths of folds, followed side by side, held against a fit for each fold and value."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Lasso
-from sklearn.model_selection import ShuffleSplit
+from sklearn.model_selection import KFold, ShuffleSplit
 
-from skreg import L1RegressorCV
+from skreg import L1Regressor, L1RegressorCV
 
 X, Y = load_diabetes(return_X_y=True)
 
@@ -23,18 +23,26 @@ SETTINGS = [
 ]
 
 
+@pytest.mark.parametrize("n_targets", [1, 2])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
-def test_one_target_scores_as_two_that_are_equal(settings, weighted):
-    """Several targets are taken fold by fold."""
-    weights = np.random.default_rng(0).integers(0, 4, len(Y)) if weighted else None
+def test_paths_side_by_side_score_as_a_fit_for_each_fold_and_value(settings, weighted, n_targets):
+    rng = np.random.default_rng(0)
+    y = Y if n_targets == 1 else np.c_[Y, 100 * X[:, 0] + rng.standard_normal(len(Y))]
+    weights = rng.integers(0, 4, len(Y)) if weighted else np.ones(len(Y))
     values = np.geomspace(2.0, 1e-3, 30)
-    one = L1RegressorCV(values, **settings).fit(X, Y, weights)
-    two = L1RegressorCV(values, **settings).fit(X, np.c_[Y, Y], weights)
-    assert_allclose(one.mse_path_, two.mse_path_, rtol=1e-9)
-    assert one.l1_lambda_ == two.l1_lambda_
-    assert one.max_fold_gap_ < 1e-10
-    assert_allclose(one.coef_, two.coef_[0], rtol=1e-6, atol=1e-8)
+    model = L1RegressorCV(values, **settings).fit(X, y, weights)
+    single = {name: value for name, value in settings.items() if name != "cv"}
+    for k, (train, test) in enumerate(settings.get("cv", KFold(5)).split(X)):
+        for j in (0, 9, 29):
+            fitted = L1Regressor(values[j], solver="newton", tol=1e-13, **single)
+            fitted.fit(X[train], y[train], weights[train])
+            errors = ((y[test] - fitted.predict(X[test])) ** 2).reshape(len(test), -1)
+            expected = np.average(errors.mean(axis=1), weights=weights[test])
+            assert_allclose(model.mse_path_[j, k], expected, rtol=1e-6)
+    assert model.max_fold_gap_ < 1e-10
+    whole = L1Regressor(model.l1_lambda_, solver="newton", tol=1e-13, **single).fit(X, y, weights)
+    assert_allclose(model.coef_, whole.coef_, rtol=1e-5, atol=1e-7)
 
 
 def test_errors_that_moments_cannot_resolve_are_those_of_the_rows():
