@@ -23,8 +23,7 @@ SETTINGS = [
 ]
 
 
-@pytest.mark.parametrize("n_targets", [1, 2])
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("n_targets", "weighted"), [(1, False), (2, True)])
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 def test_paths_side_by_side_score_as_a_fit_for_each_fold_and_value(settings, weighted, n_targets):
     rng = np.random.default_rng(0)
