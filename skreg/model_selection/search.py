@@ -189,7 +189,7 @@ class BaseSearch(LinearPredictor):
         end, further = ("smallest", "smaller") if at_bottom else ("largest", "larger")
         remedy = f"Give {further} values in `{self._grid_parameter}`."
         if at_bottom and isinstance(getattr(self, self._grid_parameter), Integral):
-            remedy = "Use a smaller `eps`."
+            remedy = "Use a smaller `eps`" + ", or standardize=True" * (not self.standardize) + "."
         warnings.warn(
             f"The chosen {name}={values[index]:.3g} is the {end} of the grid, and beyond it "
             f"there are better ones. {remedy}",
