@@ -130,7 +130,7 @@ class LassoPaths:
         k, p = self._v.shape
         shares = np.zeros((k, 2, p))
         np.divide(self._side * self._y[:, None], self._bound, where=self._bound > 0, out=shares)
-        self.t = shares.max(axis=(1, 2), initial=0.0) + 0.0
+        self.t = shares.max(axis=(1, 2), initial=0.0) + 0.0  # not -0
         self._next: list[int] = [NONE] * k
         if p:
             self._next = shares.reshape(k, 2 * p).argmax(axis=1).tolist()
@@ -144,8 +144,8 @@ class LassoPaths:
         new columns of the tableau are M_Jn = G_JJ^-1 G_Jn, M_Nn = G_Nn - M_NJ G_Jn, and M_nn
         likewise.
 
-        The steps so far are shared: the next step of either is not theirs, since no kink is met
-        here.
+        The copy shares the records of the steps so far. Neither writes into them, since no kink is
+        met where the copy begins.
         """
         k, p = self._v.shape
         q = p + v.shape[1]

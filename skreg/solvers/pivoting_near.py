@@ -28,8 +28,8 @@ BEYOND = 1e-9  # of its bound: a correlation that exceeds it by less does so by 
 class NearPath:
     """The path of a problem with a single target, as far as it has been followed.
 
-    `v` (p,) is inf where a feature is excluded, and 0 in its place here; `features` (k,) are those
-    that are followed.
+    `features` (k,) are those that are followed. An excluded feature has v_j = inf, which becomes 0
+    in the attribute `v` (p,).
     """
 
     def __init__(self, problem: Problem, v: NDArray, ridge: NDArray, positive: bool) -> None:
@@ -81,7 +81,7 @@ class NearPath:
     def _beyond(self, t: float) -> NDArray:
         """Return the features (m,) whose pull is at least their bound at t, if they are new.
 
-        Of many the strongest, as many as are active.
+        If there are many, return the strongest: as many as are active, and at least FEWEST.
         """
         pull = self._pull()
         is_found = (pull >= t * self.v) & (pull > 0) & ~self.excluded
